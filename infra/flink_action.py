@@ -5,7 +5,8 @@ python -m infra.flink_action ACTION JOB --cluster-block TYPE/NAME [...]
 python -m infra.flink_action ACTION JOB --url URL [--journal DIRECTORY] [...]
     acts from this process, without Prefect: keep the directory of the journal between calls
 python -m infra.flink_action ACTION JOB --cluster-block TYPE/NAME --deployment [--wait] [...]
-    runs the deployment flink-job-action, so a worker acts
+    runs the deployment flink-job-action, so a worker acts; how long that may take, what happens to
+    the job on a cancellation and the like are as the deployment has them saved, unless given here
 
 Actions: NEW START STOP UPDATE STATELESS_UPDATE LAST_STATE_UPDATE SAVEPOINT LIST_SAVEPOINT CANCEL
 DELETE RE_LAUNCH. What the job runs stays as it ran last, where no option changes it.
@@ -79,6 +80,7 @@ from infra.command_process import run_command
 from infra.exit_codes import exit_code_of
 from infra.flink.arguments import JOURNAL, options, parameters, parser, requested
 from infra.flink.deployment import Deployed, run_deployment
+from infra.flink.saved_parameters import deadline_seconds, over_saved
 from infra.prefect_server import answering, as_an_api, require_server
 
 
@@ -98,7 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             require_server()
         say(f"intent {intent}")
         if given.deployment is not None:
-            deployed = Deployed(given.deployment, parameters(given), intent, how.deadline_seconds)
+            sent = parameters(given)
+            deployed = Deployed(given.deployment, sent, intent, deadline_seconds, over_saved)
             return run_deployment(deployed, wait=given.wait, say=say)
         try:
             outcome = _executed(given, action, how, intent)

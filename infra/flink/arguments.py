@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flinkglue.blocks.forms.flink_job import ACTION_GROUPS, options_of, request_of
+from flinkglue.blocks.forms.flink_job import ACTION_GROUPS, WaitOptions, options_of, request_of
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS
 from flinkglue.flink.inputs import (
@@ -137,16 +137,28 @@ def _add_action_options(add: Add) -> None:
     add(
         "--savepoint-format",
         type=one_of(SavepointFormat),
-        default=SavepointFormat.AUTOMATIC,
         metavar="FORMAT",
         help=f"{', '.join(SavepointFormat)} (default: by the job's state backend)",
     )
     add("--no-roll-back", action="store_true", help="no rollback: a failed update leaves no job")
     add("--no-slot-check", action="store_true", help="update even if task slots are missing")
     add("--take-over", action="store_true", help="discard the unfinished action of a dead run")
-    add("--stable-seconds", type=of_type(Seconds), default=10)
-    add("--ready-within-seconds", type=of_type(Seconds), default=300)
-    add("--deadline-minutes", type=of_type(Minutes), default=60)
+    waits = WaitOptions()
+    add(
+        "--stable-seconds",
+        type=of_type(Seconds),
+        help=f"how long a job must run without a restart (default: {waits.stable_seconds})",
+    )
+    add(
+        "--ready-within-seconds",
+        type=of_type(Seconds),
+        help=f"how long to wait for that (default: {waits.ready_within_seconds})",
+    )
+    add(
+        "--deadline-minutes",
+        type=of_type(Minutes),
+        help=f"how long the action may take (default: {waits.deadline_minutes})",
+    )
 
 
 def _add_intent_and_deployment(add: Add) -> None:
@@ -220,7 +232,10 @@ def _configuration(given: argparse.Namespace) -> dict[str, str] | None:
 
 
 def parameters(given: argparse.Namespace) -> dict[str, Any]:
-    """The same as parameters of the flow flink-job-action; what was not given is left out."""
+    """The same as parameters of the flow flink-job-action.
+
+    What says how (`saved_parameters.LASTING`) is left out where it was not given.
+    """
     program = {
         "jar": given.jar,
         "entry_class": given.entry_class,
@@ -240,18 +255,24 @@ def parameters(given: argparse.Namespace) -> dict[str, Any]:
             "allow_non_restored_state": given.allow_non_restored_state,
             "restore_mode": given.restore_mode,
             "without_state": given.without_state,
-            "savepoint_format": given.savepoint_format.value,
+            **_given(savepoint_format=given.savepoint_format and given.savepoint_format.value),
         },
-        "wait_options": {
-            "stable_seconds": given.stable_seconds,
-            "ready_within_seconds": given.ready_within_seconds,
-            "deadline_minutes": given.deadline_minutes,
-        },
+        "wait_options": _given(
+            stable_seconds=given.stable_seconds,
+            ready_within_seconds=given.ready_within_seconds,
+            deadline_minutes=given.deadline_minutes,
+        ),
         "advanced_options": {
             "job_id": given.job_id,
             "drain": given.drain,
-            "roll_back": not given.no_roll_back,
-            "check_slots": not given.no_slot_check,
             "take_over": given.take_over,
+            **_given(
+                roll_back=False if given.no_roll_back else None,
+                check_slots=False if given.no_slot_check else None,
+            ),
         },
     }
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
