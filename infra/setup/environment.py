@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from pydantic import (
     AfterValidator,
@@ -24,7 +23,7 @@ from pydantic import (
 
 from flinkglue.errors import InvalidInput
 from infra.setup.record import WITHOUT_FILE
-from infra.setup.yaml_file import RepeatedKey, read_yaml
+from infra.setup.yaml_file import read_yaml_file
 
 _Name = Annotated[str, Field(min_length=1, pattern=r"^[^/%&><]+$")]
 
@@ -101,6 +100,20 @@ def _as_limit(given: Any) -> Any:
     return {"limit": given} if is_limit else given
 
 
+def checked_limit(field: str, given: Any) -> ConcurrencyLimit:
+    """A limit as `prefect.yaml` has it: a number, or all of it.
+
+    Raises:
+        InvalidInput: It is not one.
+    """
+    try:
+        return ConcurrencyLimit.model_validate(_as_limit(given))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join([field, *map(str, first["loc"])])
+        raise InvalidInput(where, given, first["msg"]) from None
+
+
 class Deployment(_Entry):
     """A deployment of `prefect.yaml`, or a further one of the same flow."""
 
@@ -170,15 +183,7 @@ def read_environment(path: Path | None) -> Environment:
     """
     if path is None:
         return Environment()
-    try:
-        document = read_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput("environment", str(path), f"a file: {error}") from error
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        once = " that has each key once" if isinstance(error, RepeatedKey) else ""
-        where = "" if line is None else f"; see line {line + 1}"
-        raise InvalidInput("environment", str(path), f"a YAML file{once}{where}") from None
+    document = read_yaml_file("environment", path)
     try:
         return Environment.model_validate({} if document is None else document)
     except ValidationError as error:

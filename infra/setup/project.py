@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.templating import apply_values
 
 from flinkglue.errors import InvalidInput
-from infra.setup.environment import ConcurrencyLimit, Deployment
+from infra.setup.environment import Deployment, checked_limit
 from infra.setup.fields import Fields
 from infra.setup.schema_check import why_refused
+from infra.setup.yaml_file import read_yaml_file
 
 ROOT = Path(__file__).resolve().parents[2]
 _NAME = re.compile(r"[^/%&<>]*[^/%&<>\s'\"][^/%&<>]*")
@@ -55,7 +55,7 @@ def specs(
     Raises:
         InvalidInput: A name leads to no flow, or a setting is not one that it has.
     """
-    document = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    document = read_yaml_file("prefect.yaml", ROOT / "prefect.yaml")
     project = entries_of(document)
     pull = PullSteps(document.get("pull") or [], code_directory or str(ROOT))
     given: dict[str, Deployment] = {}
@@ -76,14 +76,20 @@ def entries_of(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         InvalidInput: One has a setting that belongs into the file of an environment, or that
             `prefect deploy` would read and this would not; or lacks one.
     """
-    for each in document["deployments"]:
-        field = f"prefect.yaml: deployments.{each.get('name')}"
-        if unknown := sorted(each.keys() - _OF_AN_ENTRY):
-            where = "; set it in the file of an environment (docs/how-to/deployments.md)"
-            raise InvalidInput(field, unknown[0], f"{', '.join(sorted(_OF_AN_ENTRY))}{where}")
-        if missing := sorted({"name", "entrypoint", "work_pool"} - each.keys()):
-            raise InvalidInput(f"{field}.{missing[0]}", None, "a value: it must be there")
-    return {each["name"]: each for each in document["deployments"]}
+    found = [_entry(each) for each in document["deployments"]]
+    return {each["name"]: each for each in found}
+
+
+def _entry(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    field = f"prefect.yaml: deployments.{given.get('name')}"
+    if unknown := sorted(given.keys() - _OF_AN_ENTRY):
+        where = "; set it in the file of an environment (docs/how-to/deployments.md)"
+        raise InvalidInput(field, unknown[0], f"{', '.join(sorted(_OF_AN_ENTRY))}{where}")
+    if missing := sorted({"name", "entrypoint", "work_pool"} - given.keys()):
+        raise InvalidInput(f"{field}.{missing[0]}", None, "a value: it must be there")
+    if (limit := given.get("concurrency_limit")) is None:
+        return given
+    return {**given, "concurrency_limit": checked_limit(f"{field}.concurrency_limit", limit)}
 
 
 @dataclass(frozen=True)
@@ -178,8 +184,6 @@ def _schema_of(entrypoint: str) -> dict[str, Any]:
 def _limit(given: Any) -> Iterator[tuple[str, Any]]:
     if given is None:
         return
-    if isinstance(given, Mapping):
-        given = ConcurrencyLimit.model_validate(given)
     for field, value in given.model_dump(exclude_none=True).items():
         yield f"concurrency_limit.{field}", value
 

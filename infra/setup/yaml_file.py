@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from flinkglue.errors import InvalidInput
 
 _PREFIX = "tag:yaml.org,2002:"
 _MERGE, _TEXT, _DATE = (f"{_PREFIX}{kind}" for kind in ("merge", "str", "timestamp"))
@@ -31,13 +34,28 @@ class _Loader(yaml.SafeLoader):
         return _TEXT if tag == _DATE or _NO_NUMBER.search(value) else tag
 
 
-def read_yaml(text: str) -> Any:
-    """The one document in a text; None: it is empty.
+def read_yaml_file(field: str, path: Path) -> Any:
+    """The one document in a file; None: it is empty.
+
+    Args:
+        field: What it is called in the refusal.
 
     Raises:
-        RepeatedKey: A mapping has a key twice.
-        yaml.YAMLError: It is no YAML.
+        InvalidInput: The file cannot be read, is no YAML, or has a key twice. Nothing of it is
+            repeated: it may be a secret in the wrong place.
     """
+    try:
+        return _read(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(field, str(path), f"a file: {error}") from error
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        once = " that has each key once" if isinstance(error, RepeatedKey) else ""
+        where = "" if line is None else f"; see line {line + 1}"
+        raise InvalidInput(field, str(path), f"a YAML file{once}{where}") from None
+
+
+def _read(text: str) -> Any:
     loader = _Loader(text)
     try:
         node = loader.get_single_node()

@@ -6,7 +6,6 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-import yaml
 from prefect.events.schemas.automations import AutomationCore
 from pydantic import ValidationError
 
@@ -15,7 +14,7 @@ from infra.setup.environment import Automation
 from infra.setup.fields import ABSENT, FieldChange, Fields
 from infra.setup.kinds.kind import Kind, Observed
 from infra.setup.server import Server
-from infra.setup.yaml_file import read_yaml
+from infra.setup.yaml_file import read_yaml_file
 
 _PLACEHOLDER = "00000000-0000-0000-0000-000000000000"
 _NOTIFYING = {"send-notification", "call-webhook"}
@@ -128,11 +127,9 @@ class Automations(Kind):
 
 def _read(entry: Automation) -> tuple[str, Fields]:
     field = f"automations.{entry.file}"
+    document = read_yaml_file(field, entry.file)
     try:
-        document = read_yaml(entry.file.read_text(encoding="utf-8"))
         parsed = AutomationCore.model_validate(document)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidInput(field, str(entry.file), f"a YAML file: {error}") from error
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         where = ".".join(map(str, first["loc"]))

@@ -89,6 +89,7 @@ def would_undo(lost: Mapping[str, Sequence[str]]) -> WouldUndo:
 def settings_lost(observed: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[str]:
     """What a deploy would take away, one for each kind of setting."""
     limit = entry.get("concurrency_limit") or {}
+    limit = limit if isinstance(limit, Mapping) else {"limit": limit}
     options = observed.get("concurrency_options") or {}
     pool = entry.get("work_pool") or {}
     pairs = {

@@ -46,6 +46,7 @@ def test_each_deployment_has_the_step() -> None:
         {"tags": ["aws", "glue"]},
         {"work_pool": {"name": "flinkglue", "job_variables": {"env": {"A": "1", "B": "2"}}}},
         {"concurrency_limit": {"limit": 1, "collision_strategy": "CANCEL_NEW"}},
+        {"concurrency_limit": 3},
         {"schedules": [{"cron": "0 5 * * *"}]},
     ],
     ids=json.dumps,

@@ -261,6 +261,7 @@ def test_what_is_added_to_a_schedule_that_somebody_deleted_is_refused() -> None:
         ({"schedules": [{"cron": "0 4 * * *"}]}, "glue-job.*schedules"),
         ({"pull": []}, "glue-job.*pull"),
         ({"work_pool": None}, "work_pool"),
+        ({"concurrency_limit": {"limit": 1, "collision_strategy": "WAIT"}}, "collision_strategy"),
     ],
 )
 def test_what_prefect_yaml_says_in_vain_is_refused(wrong: dict[str, Any], named: str) -> None:
@@ -269,6 +270,13 @@ def test_what_prefect_yaml_says_in_vain_is_refused(wrong: dict[str, Any], named:
     entry = {key: value for key, value in entry.items() if value is not None}
     with pytest.raises(InvalidInput, match=named):
         entries_of({"deployments": [entry]})
+
+
+def test_a_limit_of_prefect_yaml_may_be_a_number() -> None:
+    """As `prefect deploy` takes it."""
+    entry = {"name": "a", "entrypoint": "a.py:f", "work_pool": {"name": "a"}}
+    found = entries_of({"deployments": [{**entry, "concurrency_limit": 3}]})
+    assert found["a"]["concurrency_limit"].limit == 3
 
 
 def test_that_flow_runs_get_the_code_of_another_checkout_is_said(

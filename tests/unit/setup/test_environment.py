@@ -43,6 +43,7 @@ WRONG = {
     "blocks: {flink-rest-cluster/a: {url: 'https://f', token: {env: NOT_THERE}}}": "variable",
     "blocks: {nothing-of-that-kind/a: {}}": "nothing-of-that-kind",
     "automations: [{file: none.yaml}]": "none.yaml",
+    "automations: [{file: ci/github-actions.yml}]": "an automation",
     "automations: [{file: docs/automations/glue-job-exhausted.yaml}]": "notify",
     "name: default": "name",
     "deployments: {glue-job: {}, glue-job/glue-job: {}}": "glue-job/glue-job",
