@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -38,6 +39,16 @@ def _flow_and_name(field: str, given: str) -> str:
 
 
 DeploymentName = Annotated[str, checked(_flow_and_name)]
+
+
+def check_once(field: str, names: Sequence[str]) -> None:
+    """Refuse an option that is repeated for one name: either value may be the one that is meant.
+
+    Raises:
+        InvalidInput: A name is there twice.
+    """
+    if doubles := sorted(name for name, times in Counter(names).items() if times > 1):
+        raise InvalidInput(field, doubles[0], "each name once")
 
 
 def one_of(kind: type[T]) -> Callable[[str], T]:

@@ -210,7 +210,7 @@ def _store(given: argparse.Namespace, cluster: FlinkCluster) -> Iterator[Journal
 
 def _refusal(detail: ErrorDetails) -> str:
     """Without the value, which may be a secret."""
-    return ": ".join([*map(str, detail["loc"]), detail["msg"]])
+    return ": ".join([*map(str, detail["loc"]), detail["msg"].removeprefix("Value error, ")])
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.quantities import Minutes, Parallelism, Seconds
-from infra.argument_types import Command, DeploymentName, of_type, one_of
+from infra.argument_types import Command, DeploymentName, check_once, of_type, one_of
 
 JOURNAL = Path(".flink-journal")
 _WITH_URL = (
@@ -216,6 +216,8 @@ def _check_where(given: argparse.Namespace) -> None:
 
 
 def _args(given: argparse.Namespace) -> tuple[str, ...] | None:
+    if given.no_args and given.arg:
+        raise InvalidInput("no_args", True, "either --no-args or --arg")
     if given.no_args:
         return ()
     return tuple(given.arg) if given.arg else None
@@ -228,6 +230,7 @@ def _configuration(given: argparse.Namespace) -> dict[str, str] | None:
     for key, equals, _ in settings:
         if not (key and equals):
             raise InvalidInput("conf", key, "KEY=VALUE")
+    check_once("conf", [key for key, _, _ in settings])
     return {key: value for key, _, value in settings}
 
 

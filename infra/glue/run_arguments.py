@@ -14,7 +14,7 @@ from flinkglue.glue.inputs import JobName, check_arguments, parse_connection_nam
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
 from flinkglue.quantities import Count, Minutes
-from infra.argument_types import Command, DeploymentName, of_type
+from infra.argument_types import Command, DeploymentName, check_once, of_type
 from infra.glue.account import add_account_options
 
 Retries = Annotated[int, Field(ge=0, le=50)]
@@ -121,7 +121,9 @@ def run_parameters(given: argparse.Namespace) -> dict[str, Any]:
     """
     if given.strategy is not None:
         load_strategy(given.strategy, allowed_modules())
-    arguments = dict(_pair(each) for each in given.arg or ())
+    pairs = [_pair(each) for each in given.arg or ()]
+    check_once("arg", [name for name, _ in pairs])
+    arguments = dict(pairs)
     check_arguments(arguments)
     is_built_in = given.strategy is None or given.strategy in STRATEGIES
     chosen: dict[str, Any] = {

@@ -90,6 +90,28 @@ def test_a_dry_run_checks_all_that_can_be_checked_without_a_call(
     assert told.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--no-args", "--arg=x"], "no_args: True is not accepted. Allowed: either"),
+        (["--conf", "a=b", "--conf", "c=d", "--conf", "a=b"], "conf: 'a' is not accepted"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of the two would be left out silently."""
+    new = ["NEW", "orders", "--url", "https://h", "--jar", "a.jar", "--dry-run"]
+    assert said in refused(capsys, *new, *words)
+
+
+def test_a_variable_without_a_value_is_no_secret(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "")
+    assert refused(capsys, *AT_URL, "--token-env", "TOKEN").startswith("token: it is empty")
+
+
 def test_an_action_that_there_is_not_is_refused_with_those_that_there_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

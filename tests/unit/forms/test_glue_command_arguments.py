@@ -35,6 +35,7 @@ def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
         (["health", "--minimum-free-addresses", "few"], "--minimum-free-addresses"),
         (["launch", "job"], "rank"),
         (["run", "job", "--deployment", "glue-job"], "FLOW/NAME"),
+        (["run", "job", "--dry-run", "--arg=--x=1", "--arg=--x=2"], "arg: '--x'"),
         (["rank", "job", "--connection", "a,b", "--without-prefect"], "no comma"),
         (["rank", "job", "--strategy", "preferred", "--without-prefect"], "connection_names"),
         (["health", "--connection", " ", "--without-prefect"], "no blank names"),
