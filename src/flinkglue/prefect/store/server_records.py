@@ -15,11 +15,13 @@ from typing import Any
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import ObjectNotFound
 
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
 from flinkglue.polling import retry
 from flinkglue.prefect.beside import Beside
+from flinkglue.prefect.gateway_answers import is_of_the_server, is_readable
 from flinkglue.records import Record
 
 PAGE = 200  # the most that the server returns at once
@@ -170,13 +172,18 @@ class ServerRecords:
 
         def send() -> httpx.Response:
             try:
-                return self._client.request(method, path, **kwargs)  # type: ignore[arg-type]
+                answer = self._client.request(method, path, **kwargs)  # type: ignore[arg-type]
             except httpx.HTTPError as error:
                 if isinstance(error, httpx.HTTPStatusError) and (
-                    error.response.status_code in expected
+                    error.response.status_code in expected and not _is_of_a_gateway(error.response)
                 ):
                     return error.response
                 raise server_failure(f"{method} {path}", resource, error) from error
+            if not is_readable(answer):
+                raise ServiceUnavailable(
+                    "Prefect", f"{method} {path}", resource, _of_a_gateway(answer)
+                )
+            return answer
 
         return retry(send, within_seconds=REPEATED_FOR_SECONDS, pace=_REPEATED, clock=self._clock)
 
@@ -190,6 +197,9 @@ def server_failure(operation: str, resource: str, error: httpx.HTTPError) -> Cal
         reason = str(error) or type(error).__name__
         return ServiceUnavailable("Prefect", operation, resource, reason)
     status = error.response.status_code
+    if _is_of_a_gateway(error.response):
+        reason = _of_a_gateway(error.response)
+        return ServiceUnavailable("Prefect", operation, resource, reason, status=status)
     after = error.response.headers.get("Retry-After", "")
     return _KINDS.get(status, ServiceUnavailable if status >= 500 else CallFailed)(
         "Prefect",
@@ -201,14 +211,34 @@ def server_failure(operation: str, resource: str, error: httpx.HTTPError) -> Cal
     )
 
 
+def _is_of_a_gateway(refusal: httpx.Response) -> bool:
+    return refusal.status_code == httpx.codes.NOT_FOUND and not is_of_the_server(refusal)
+
+
+def _of_a_gateway(answer: httpx.Response) -> str:
+    return (
+        f"HTTP {answer.status_code} did not come from the Prefect server, but from a proxy "
+        f"in front of it: {answer.text[:300]}"
+    )
+
+
 @contextmanager
 def server_client(operation: str, resource: str) -> Iterator[SyncPrefectClient]:
-    """A client of the Prefect server, whose failures are CallFailed about this operation."""
+    """A client of the Prefect server, whose failures are CallFailed about this operation.
+
+    Raises:
+        ObjectNotFound: The server says so itself, and not a gateway that finds no server.
+    """
     try:
         with get_client(sync_client=True) as client:
             yield client
     except httpx.HTTPError as error:
         raise server_failure(operation, resource, error) from error
+    except ObjectNotFound as error:
+        cause = error.http_exc
+        if isinstance(cause, httpx.HTTPStatusError) and _is_of_a_gateway(cause.response):
+            raise server_failure(operation, resource, cause) from error
+        raise
 
 
 @contextmanager

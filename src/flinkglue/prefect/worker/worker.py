@@ -19,6 +19,7 @@ from prefect.logging.loggers import print_as_log
 from prefect.workers.process import ProcessWorker
 
 from flinkglue.prefect.beside import Beside
+from flinkglue.prefect.gateway_answers import repeat_404_of_gateways
 from flinkglue.prefect.giving_way import count_beginning_by
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.thread_ownership import thread_pid
@@ -114,6 +115,7 @@ class ThreadWorker(ProcessWorker):
 
     async def _sync_and_initialize(self) -> None:
         """As of every worker, but an outage of the server does not end it."""
+        repeat_404_of_gateways(self.client)
         if self._polls_once:
             await super()._sync_and_initialize()
         else:

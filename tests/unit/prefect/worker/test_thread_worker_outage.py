@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flinkglue.errors import CallFailed, NotFound, ServiceUnavailable
@@ -45,6 +46,7 @@ def synchronized(error: Exception, *, once: bool = False, is_setup: bool = True)
     """A worker after its loop has synchronized it: what that raises ends the process."""
     worker = Synchronized([error])
     worker._polls_once, worker.is_setup = once, is_setup
+    worker._client = get_client()
     asyncio.run(worker._sync_and_initialize())
     return worker
 

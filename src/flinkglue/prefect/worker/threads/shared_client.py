@@ -18,6 +18,7 @@ from prefect.settings import get_current_settings
 
 from flinkglue.clock.interruption import calling
 from flinkglue.prefect.beside import Beside
+from flinkglue.prefect.gateway_answers import take_404_of_a_gateway_as_503
 from flinkglue.prefect.kept_readings import KeptReadings, keep_readings, kept
 from flinkglue.prefect.worker.threads.run_names import RunNames
 
@@ -40,6 +41,7 @@ class SharedClient(SyncPrefectClient):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._client.event_hooks["response"].append(take_404_of_a_gateway_as_503)
         self._owners: dict[UUID, str] = {}
         self._names = RunNames(super().set_flow_run_name)
         self.beside = Beside("Next to the flow runs")
@@ -105,7 +107,7 @@ def shared_client() -> SharedClient:
                 max_connections=MAX_CONNECTIONS,
                 max_keepalive_connections=MAX_CONNECTIONS,
                 keepalive_expiry=25,
-            )
+            ),
         },
     )
 
