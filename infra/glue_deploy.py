@@ -109,11 +109,13 @@ def _locks(*, alone: bool) -> Iterator[Locks]:
         return
     from flinkglue.prefect.store.server_records import server_records
     from flinkglue.prefect.store.variable_locks import VariableLocks
-    from infra.prefect_server import answering, as_an_api, require_server
+    from infra.prefect_server import answering, as_an_api, require_api, require_server
 
     require_server()
-    with answering(), as_an_api(), server_records() as records:
-        yield VariableLocks(records)
+    with answering(), as_an_api():
+        require_api()
+        with server_records() as records:
+            yield VariableLocks(records)
 
 
 def _document(path: str) -> dict[str, Any]:

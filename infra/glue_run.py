@@ -73,7 +73,7 @@ from infra.flink.deployment import Deployed, run_deployment
 from infra.glue.account import in_words, session_of
 from infra.glue.run_arguments import parser, run_parameters
 from infra.glue.saved_parameters import deadline_seconds, over_saved
-from infra.prefect_server import answering, as_an_api, require_server
+from infra.prefect_server import answering, as_an_api, require_api, require_server
 
 FAILED, NO_SLOT = 1, 4
 LOG = story_log("glue_run")
@@ -192,8 +192,10 @@ def _coordination(given: argparse.Namespace) -> Iterator[Coordination]:
     from flinkglue.prefect.store.glue_coordination import coordination_on_server
 
     require_server()
-    with answering(), as_an_api(), coordination_on_server() as coordination:
-        yield coordination
+    with answering(), as_an_api():
+        require_api()
+        with coordination_on_server() as coordination:
+            yield coordination
 
 
 def _client(given: argparse.Namespace) -> GlueClient:

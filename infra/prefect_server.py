@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
+from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 from prefect.settings import get_current_settings
 
@@ -18,6 +19,7 @@ _ADDRESS = (
     "/api/accounts/ACCOUNT_ID/workspaces/WORKSPACE_ID"
 )
 _ADVICE = {
+    200: _ADDRESS,  # of a page, as the API has other answers
     401: "set PREFECT_API_KEY for Prefect Cloud, PREFECT_API_AUTH_STRING for a self-hosted server",
     403: "give the owner of PREFECT_API_KEY a role that may do this",
     405: _ADDRESS,  # what serves the pages of the UI, and no API
@@ -48,6 +50,16 @@ def require_server() -> None:
         raise NoServer
 
 
+def require_api() -> None:
+    """Make a first call that is not repeated, within `answering` and `as_an_api`.
+
+    Calls for records are repeated after a page, which may be one of maintenance: a wrong address
+    would be waited for.
+    """
+    with get_client(sync_client=True) as client:
+        client.request("POST", "/variables/filter", json={"limit": 1}).json()
+
+
 @contextmanager
 def answering() -> Iterator[None]:
     """What is done in it needs the Prefect server.
@@ -59,7 +71,9 @@ def answering() -> Iterator[None]:
     try:
         yield
     except CallFailed as error:
-        raise _with_advice(error) from error
+        if (advised := _with_advice(error)) is error:
+            raise
+        raise advised from error
     except httpx.HTTPStatusError as error:
         request = error.request
         operation = f"{request.method} {request.url.path}"

@@ -40,14 +40,15 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from flinkglue import polling
 from flinkglue.errors import FlinkGlueError
 from flinkglue.form_types import FilePath
 from flinkglue.prefect.store.server_records import ServerRecords
 from infra.argument_types import Command, of_type
-from infra.command_output import print_outcome, say
+from infra.command_output import print_outcome, say, story_log
 from infra.command_process import run_command
 from infra.exit_codes import exit_code_of
-from infra.prefect_server import answering, as_an_api, require_server
+from infra.prefect_server import answering, as_an_api, require_api, require_server
 from infra.setup.environment import Environment, WorkPool, read_environment
 from infra.setup.execution import execute
 from infra.setup.kinds.automations import Automations
@@ -72,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     # It logs the whole address of a notification block that it cannot read, with its secret.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    story_log(polling.__name__)
     server = Server()
     try:
         file = Path(given.file) if given.file else None
@@ -83,8 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{sum(len(kind.desired()) for kind in kinds)} objects, all valid")
             return 0
         require_server()
-        with answering(), as_an_api(), server.connected() as client:
-            return _set_up(given, name, kinds, ServerRecords(client))
+        with answering(), as_an_api():
+            require_api()
+            with server.connected() as client:
+                return _set_up(given, name, kinds, ServerRecords(client))
     except FlinkGlueError as error:
         say(f"{type(error).__name__}: {error}")
         return exit_code_of(error)

@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.context import SyncClientContext
 from prefect.settings import PREFECT_API_KEY, temporary_settings
 
 from flinkglue.errors import CallFailed, FlinkGlueError, ServiceUnavailable
@@ -14,10 +16,12 @@ from flinkglue.glue.inputs import JobName
 from flinkglue.prefect.store.server_records import ServerRecords
 from infra.argument_types import Command, of_type
 from infra.exit_codes import exit_code_of
-from infra.prefect_server import answering, as_an_api
+from infra.prefect_server import answering, as_an_api, require_api
 from infra.setup.plan import Verb
+from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.setup.limits_on_the_wire import FakeLimits
 
+API = "http://prefect.test/api"
 PAGE = "<!doctype html><html><body>Prefect</body></html>"
 
 
@@ -37,17 +41,35 @@ def refused(status: int, text: str) -> FlinkGlueError:
     """What the first call of a set-up ends with."""
     client: Any = Answers(status, text)
     with pytest.raises(FlinkGlueError) as raised, answering(), as_an_api():
-        ServerRecords(client).tagged("flinkglue-setup")
+        ServerRecords(client, Clock()).tagged("flinkglue-setup")
     return raised.value
 
 
-@pytest.mark.parametrize(("status", "code"), [(200, 5), (404, 6), (405, 6)])
+@pytest.mark.parametrize(("status", "code"), [(200, 5), (404, 5), (405, 6)])
 def test_an_address_of_pages_is_told_from_that_of_the_api(status: int, code: int) -> None:
     """http://127.0.0.1:4200 and https://app.prefect.cloud/… have the UI."""
     error = refused(status, PAGE)
     assert "it ends in /api" in str(error)
     assert "doctype" not in str(error)
     assert exit_code_of(error) == code
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_such_an_address_is_refused_before_a_record_is_read_for_a_minute(status: int) -> None:
+    calls: list[str] = []
+
+    def page(request: httpx.Request) -> httpx.Response:
+        calls.append(request.url.path)
+        return httpx.Response(status, html=PAGE)
+
+    client = SyncPrefectClient(API, httpx_settings={"transport": httpx.MockTransport(page)})
+    token = SyncClientContext.__var__.set(SyncClientContext.model_construct(client=client))
+    try:
+        with pytest.raises(ServiceUnavailable, match="it ends in /api"), answering(), as_an_api():
+            require_api()
+    finally:
+        SyncClientContext.__var__.reset(token)
+    assert len(calls) <= 2  # one for the CSRF token
 
 
 def test_without_a_password_or_key_it_says_which_variable_has_it() -> None:

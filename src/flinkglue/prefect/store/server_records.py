@@ -180,9 +180,7 @@ class ServerRecords:
                     return error.response
                 raise server_failure(f"{method} {path}", resource, error) from error
             if not is_readable(answer):
-                raise ServiceUnavailable(
-                    "Prefect", f"{method} {path}", resource, _of_a_gateway(answer)
-                )
+                raise _answered_by_a_gateway(f"{method} {path}", resource, answer)
             return answer
 
         return retry(send, within_seconds=REPEATED_FOR_SECONDS, pace=_REPEATED, clock=self._clock)
@@ -198,8 +196,7 @@ def server_failure(operation: str, resource: str, error: httpx.HTTPError) -> Cal
         return ServiceUnavailable("Prefect", operation, resource, reason)
     status = error.response.status_code
     if _is_of_a_gateway(error.response):
-        reason = _of_a_gateway(error.response)
-        return ServiceUnavailable("Prefect", operation, resource, reason, status=status)
+        return _answered_by_a_gateway(operation, resource, error.response)
     after = error.response.headers.get("Retry-After", "")
     return _KINDS.get(status, ServiceUnavailable if status >= 500 else CallFailed)(
         "Prefect",
@@ -215,11 +212,13 @@ def _is_of_a_gateway(refusal: httpx.Response) -> bool:
     return refusal.status_code == httpx.codes.NOT_FOUND and not is_of_the_server(refusal)
 
 
-def _of_a_gateway(answer: httpx.Response) -> str:
-    return (
-        f"HTTP {answer.status_code} did not come from the Prefect server, but from a proxy "
-        f"in front of it: {answer.text[:300]}"
-    )
+def _answered_by_a_gateway(
+    operation: str, resource: str, answer: httpx.Response
+) -> ServiceUnavailable:
+    reason, text = "the answer did not come from the Prefect server", answer.text.strip()
+    if text and not text.startswith("<"):  # of a page there is no end
+        reason = f"{reason}: {text[:300]}"
+    return ServiceUnavailable("Prefect", operation, resource, reason, status=answer.status_code)
 
 
 @contextmanager
