@@ -69,18 +69,28 @@ def specs(
     return [_spec(name, project[name.partition("/")[0]], given.get(name), pull) for name in names]
 
 
-def entries_of(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def entries_of(document: Any) -> dict[str, Mapping[str, Any]]:
     """The deployments of `prefect.yaml` by name.
 
     Raises:
-        InvalidInput: One has a setting that belongs into the file of an environment, or that
-            `prefect deploy` would read and this would not; or lacks one.
+        InvalidInput: There are none, or two of one name; or one has a setting that belongs into the
+            file of an environment, or that `prefect deploy` would read and this would not; or lacks
+            one.
     """
-    found = [_entry(each) for each in document["deployments"]]
-    return {each["name"]: each for each in found}
+    field = "prefect.yaml: deployments"
+    given = document.get("deployments") if isinstance(document, Mapping) else None
+    if not given:
+        raise InvalidInput(field, None, "a list of the deployments")
+    found: dict[str, Mapping[str, Any]] = {}
+    for entry in map(_entry, given):
+        if entry["name"] in found:
+            raise InvalidInput(field, entry["name"], "each name once")
+        found[entry["name"]] = entry
+    return found
 
 
-def _entry(given: Mapping[str, Any]) -> Mapping[str, Any]:
+def _entry(written: Mapping[str, Any]) -> Mapping[str, Any]:
+    given = {key: value for key, value in written.items() if value is not None}
     field = f"prefect.yaml: deployments.{given.get('name')}"
     if unknown := sorted(given.keys() - _OF_AN_ENTRY):
         where = "; set it in the file of an environment (docs/how-to/deployments.md)"

@@ -16,7 +16,7 @@ from infra.setup.fields import mark
 from infra.setup.kinds.deployments import Deployments
 from infra.setup.kinds.work_pools import WorkPools
 from infra.setup.plan import Verb, plan_of
-from infra.setup.project import entries_of, specs
+from infra.setup.project import specs
 from infra.setup.record import AppliedRecords
 from infra.setup.report import as_json, print_step
 from infra.setup.server import Server
@@ -253,30 +253,6 @@ def test_what_is_added_to_a_schedule_that_somebody_deleted_is_refused() -> None:
     world.up(overwrite=True)
     (schedule,) = world.now["schedules"]
     assert schedule["schedule"] == {"cron": "0 4 * * *", "timezone": "Europe/Berlin"}
-
-
-@pytest.mark.parametrize(
-    ("wrong", "named"),
-    [
-        ({"schedules": [{"cron": "0 4 * * *"}]}, "glue-job.*schedules"),
-        ({"pull": []}, "glue-job.*pull"),
-        ({"work_pool": None}, "work_pool"),
-        ({"concurrency_limit": {"limit": 1, "collision_strategy": "WAIT"}}, "collision_strategy"),
-    ],
-)
-def test_what_prefect_yaml_says_in_vain_is_refused(wrong: dict[str, Any], named: str) -> None:
-    """`prefect deploy` reads it; here a schedule would never run."""
-    entry = {"name": "glue-job", "entrypoint": "a.py:f", "work_pool": {"name": "a"}, **wrong}
-    entry = {key: value for key, value in entry.items() if value is not None}
-    with pytest.raises(InvalidInput, match=named):
-        entries_of({"deployments": [entry]})
-
-
-def test_a_limit_of_prefect_yaml_may_be_a_number() -> None:
-    """As `prefect deploy` takes it."""
-    entry = {"name": "a", "entrypoint": "a.py:f", "work_pool": {"name": "a"}}
-    found = entries_of({"deployments": [{**entry, "concurrency_limit": 3}]})
-    assert found["a"]["concurrency_limit"].limit == 3
 
 
 def test_that_flow_runs_get_the_code_of_another_checkout_is_said(
