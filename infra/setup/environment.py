@@ -35,7 +35,7 @@ def _is_not_default(given: str) -> str:
 
 
 _EnvironmentName = Annotated[
-    str, AfterValidator(_is_not_default), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")
+    str, AfterValidator(_is_not_default), Field(pattern=r"^[A-Za-z0-9/][A-Za-z0-9._/-]*$")
 ]
 
 

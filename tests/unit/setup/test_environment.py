@@ -179,7 +179,8 @@ def test_undoing_needs_none_of_the_variables_that_setting_up_read(
     assert "PREFECT_API_URL is not set" in capsys.readouterr().err
 
 
-def test_a_renamed_file_goes_on_under_its_old_path(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["deployments/production.yaml", "/srv/flows/production.yaml"])
+def test_a_renamed_file_goes_on_under_its_old_path(path: str, tmp_path: Path) -> None:
     file = tmp_path / "prod.yaml"
-    file.write_text("name: deployments/production.yaml")
-    assert name_of(read_environment(file), file) == "deployments/production.yaml"
+    file.write_text(f"name: {path}")
+    assert name_of(read_environment(file), file) == path
