@@ -20,6 +20,7 @@ from flinkglue.lifecycle.sensitive import HIDDEN, is_sensitive, shown
 from flinkglue.polling import wait_until
 from flinkglue.prefect.endings import error_name_of
 from flinkglue.prefect.forms.moved import in_their_places
+from flinkglue.prefect.store.server_records import check_absent
 from flinkglue.texts import shortened
 from infra.command_output import print_outcome
 from infra.exit_codes import CANCELLED, CRASHED, exit_code_of_name
@@ -141,6 +142,7 @@ def _created(prefect: SyncPrefectClient, deployed: Deployed) -> FlowRun:
             idempotency_key=deployed.key,
         )
     except ObjectNotFound as error:
+        check_absent("read a deployment", name, error)
         allowed = "FLOW/NAME of a deployment; `prefect deployment ls` lists those of the server"
         raise InvalidInput("deployment", name, allowed) from error
     except PrefectHTTPStatusError as error:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
-from flinkglue.prefect.store.server_records import server_failure
+from flinkglue.prefect.store.server_records import is_of_a_gateway, server_failure
 
 
 class Server:
@@ -63,7 +63,8 @@ class Server:
         try:
             answer = self._client.request(method, url, **how)  # type: ignore[arg-type]
         except httpx.HTTPStatusError as error:
-            if missing and error.response.status_code == 404:
+            answer = error.response
+            if missing and answer.status_code == 404 and not is_of_a_gateway(answer):
                 return None
             raise server_failure(f"{method} {path}", ", ".join(names), error) from error
         except httpx.HTTPError as error:

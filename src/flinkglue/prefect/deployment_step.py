@@ -16,6 +16,8 @@ import yaml
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
+from flinkglue.prefect.store.server_records import check_absent
+
 PROJECT = Path("prefect.yaml")
 _ABSENT = object()
 
@@ -43,6 +45,7 @@ def keep_what_people_set(deployment: str) -> dict[str, Any]:
     Raises:
         WouldUndo: Names each deployment and setting, what it is and what it would become.
         UnknownDeployment: prefect.yaml has no such deployment.
+        ServiceUnavailable: A gateway answered that finds no server.
     """
     document = yaml.safe_load(PROJECT.read_text(encoding="utf-8"))
     entries = {each["name"]: each for each in document["deployments"]}
@@ -53,7 +56,8 @@ def keep_what_people_set(deployment: str) -> dict[str, Any]:
         for name in to_check(deployment, [*entries], sys.argv):
             try:
                 observed = client.read_deployment_by_name(f"{name}/{name}")
-            except ObjectNotFound:
+            except ObjectNotFound as error:
+                check_absent("read a deployment", name, error)
                 continue
             if of_it := [*settings_lost(observed.model_dump(mode="json"), entries[name])]:
                 lost[name] = of_it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from uuid import uuid4
 
 import httpx
@@ -14,11 +15,14 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flinkglue.errors import ServiceUnavailable
+from flinkglue.prefect.deployment_step import keep_what_people_set
 from flinkglue.prefect.gateway_answers import repeat_404_of_gateways
 from flinkglue.prefect.store.action_owners import _state_of
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.worker.threads.flow_run_now import flow_run_now
 from flinkglue.prefect.worker.threads.shared_client import SharedClient
+from infra.flink.deployment import Deployed, run_deployment
+from infra.setup.server import Server as SetUpServer
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 
 API = "http://prefect.test/api"
@@ -86,17 +90,52 @@ def test_what_the_server_itself_does_not_have_is_absent() -> None:
     assert not server.records().delete("1")
 
 
+def used_by_all(answer: httpx.Response) -> AbstractContextManager[object]:
+    """Whoever gets a client of Prefect meanwhile gets one whose server answers so."""
+    client = SyncPrefectClient(API, httpx_settings={"transport": Server(answer).transport})
+    context = ExitStack()
+    token = SyncClientContext.__var__.set(SyncClientContext.model_construct(client=client))
+    context.callback(SyncClientContext.__var__.reset, token)
+    return context
+
+
 @pytest.mark.parametrize("answer", [NO_BACKEND, NO_ROUTE])
 def test_the_flow_run_that_acts_on_a_job_does_not_count_as_deleted(answer: httpx.Response) -> None:
     """Another one would act on the job beside it."""
+    with (
+        used_by_all(answer),
+        pytest.raises(ServiceUnavailable, match="did not come from the Prefect server"),
+    ):
+        _state_of(uuid4())
+
+
+@pytest.mark.parametrize("answer", [NO_BACKEND, NO_ROUTE])
+def test_what_is_set_up_is_neither_absent_nor_deleted_by_it(answer: httpx.Response) -> None:
+    """`up` would create it once more, and `down` forget what it leaves behind."""
     client = SyncPrefectClient(API, httpx_settings={"transport": Server(answer).transport})
-    context = SyncClientContext.model_construct(client=client)
-    token = SyncClientContext.__var__.set(context)
-    try:
+    for call in (SetUpServer(client).get, SetUpServer(client).delete):
         with pytest.raises(ServiceUnavailable, match="did not come from the Prefect server"):
-            _state_of(uuid4())
-    finally:
-        SyncClientContext.__var__.reset(token)
+            call("/work_pools/{}", "flinkglue")
+
+
+@pytest.mark.parametrize("answer", [NO_BACKEND, NO_ROUTE])
+def test_the_settings_of_a_deployment_are_not_taken_for_none(answer: httpx.Response) -> None:
+    """`prefect deploy` would overwrite them."""
+    with (
+        used_by_all(answer),
+        pytest.raises(ServiceUnavailable, match="did not come from the Prefect server"),
+    ):
+        keep_what_people_set("glue-job")
+
+
+@pytest.mark.parametrize("answer", [NO_BACKEND, NO_ROUTE])
+def test_a_command_does_not_call_its_deployment_unknown(answer: httpx.Response) -> None:
+    deployed = Deployed("glue-job/glue-job", {}, "build-1842", 60)
+    with (
+        used_by_all(answer),
+        pytest.raises(ServiceUnavailable, match="did not come from the Prefect server"),
+    ):
+        run_deployment(deployed, wait=False, say=print)
 
 
 @pytest.mark.parametrize("answer", [NO_BACKEND, NO_ROUTE])

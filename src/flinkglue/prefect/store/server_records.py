@@ -175,7 +175,7 @@ class ServerRecords:
                 answer = self._client.request(method, path, **kwargs)  # type: ignore[arg-type]
             except httpx.HTTPError as error:
                 if isinstance(error, httpx.HTTPStatusError) and (
-                    error.response.status_code in expected and not _is_of_a_gateway(error.response)
+                    error.response.status_code in expected and not is_of_a_gateway(error.response)
                 ):
                     return error.response
                 raise server_failure(f"{method} {path}", resource, error) from error
@@ -195,7 +195,7 @@ def server_failure(operation: str, resource: str, error: httpx.HTTPError) -> Cal
         reason = str(error) or type(error).__name__
         return ServiceUnavailable("Prefect", operation, resource, reason)
     status = error.response.status_code
-    if _is_of_a_gateway(error.response):
+    if is_of_a_gateway(error.response):
         return _answered_by_a_gateway(operation, resource, error.response)
     after = error.response.headers.get("Retry-After", "")
     return _KINDS.get(status, ServiceUnavailable if status >= 500 else CallFailed)(
@@ -208,7 +208,19 @@ def server_failure(operation: str, resource: str, error: httpx.HTTPError) -> Cal
     )
 
 
-def _is_of_a_gateway(refusal: httpx.Response) -> bool:
+def check_absent(operation: str, resource: str, error: ObjectNotFound) -> None:
+    """Whether what was not found is not there.
+
+    Raises:
+        ServiceUnavailable: A gateway says so that finds no server.
+    """
+    cause = error.http_exc
+    if isinstance(cause, httpx.HTTPStatusError) and is_of_a_gateway(cause.response):
+        raise server_failure(operation, resource, cause) from error
+
+
+def is_of_a_gateway(refusal: httpx.Response) -> bool:
+    """Whether a 404 is not the server's: nothing is known to be absent by it."""
     return refusal.status_code == httpx.codes.NOT_FOUND and not is_of_the_server(refusal)
 
 
@@ -234,9 +246,7 @@ def server_client(operation: str, resource: str) -> Iterator[SyncPrefectClient]:
     except httpx.HTTPError as error:
         raise server_failure(operation, resource, error) from error
     except ObjectNotFound as error:
-        cause = error.http_exc
-        if isinstance(cause, httpx.HTTPStatusError) and _is_of_a_gateway(cause.response):
-            raise server_failure(operation, resource, cause) from error
+        check_absent(operation, resource, error)
         raise
 
 
