@@ -61,7 +61,7 @@ class Blocks(Kind):
                 raise InvalidInput(f"blocks.{name}.{field}", other, allowed)
         written = {each.path for each in changes}
         for field, value in (observed.fields if observed else {}).items():
-            if value == _HIDDEN and field not in written:
+            if field not in written and _is_hidden(value):
                 raise InvalidInput(
                     f"blocks.{name}.{field}",
                     _HIDDEN,
@@ -213,6 +213,13 @@ def secret_fields(kind: type[Block]) -> frozenset[str]:
 
 def _is_of_environment(value: Any) -> bool:
     return isinstance(value, Mapping) and value.keys() == {ENVIRONMENT}
+
+
+def _is_hidden(value: Any) -> bool:
+    """Whether it is a secret that the API does not show, or has one within it."""
+    if isinstance(value, Mapping):
+        return any(_is_hidden(each) for each in value.values())
+    return bool(value == _HIDDEN)
 
 
 def _reference(value: Any) -> str | None:

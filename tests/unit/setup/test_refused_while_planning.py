@@ -104,3 +104,11 @@ def test_a_secret_that_the_server_does_not_show_is_not_written_over() -> None:
     with pytest.raises(InvalidInput, match=rf"{block}.token.*would write these over it"):
         server.plan(Blocks, {block: {"url": "https://new.example.com"}})
     assert server.plan(Blocks, {block: {"url": data["url"]}})[0].verb is Verb.SAME
+
+
+def test_a_secret_within_a_field_that_is_not_shown_is_not_written_over_either() -> None:
+    hook = "custom-webhook/on-call"
+    data = {"name": "on-call", "url": "https://old.example.com", "secrets": {"token": "********"}}
+    given = {"name": "on-call", "url": "https://new.example.com"}
+    with pytest.raises(InvalidInput, match=r"on-call\.secrets: .*PREFECT_API_KEY"):
+        FakePrefect(hook, data=data).plan(Blocks, {hook: given})
