@@ -12,7 +12,7 @@ from prefect.exceptions import PrefectException
 from prefect.settings import get_current_settings
 
 from flinkglue.errors import CallFailed, InvalidInput, ServiceUnavailable
-from flinkglue.prefect.store.server_records import server_failure
+from flinkglue.prefect.store.server_failures import server_failure
 
 _ADDRESS = (
     "see that PREFECT_API_URL is the address of the API: it ends in /api, or for Prefect Cloud in "

@@ -38,7 +38,7 @@ from flinkglue.prefect.store.flow_run_signs import (
     flow_runs_of,
     running_flow_runs,
 )
-from flinkglue.prefect.store.server_records import server_client
+from flinkglue.prefect.store.server_failures import server_client
 from flinkglue.prefect.store.silent_flow_runs import SilentFlowRun
 from flinkglue.tasks.glue import RETRIED, connect, load_credentials
 from flinkglue.texts import counted

@@ -20,7 +20,7 @@ from flinkglue.lifecycle.sensitive import HIDDEN, is_sensitive, shown
 from flinkglue.polling import wait_until
 from flinkglue.prefect.endings import error_name_of
 from flinkglue.prefect.forms.moved import in_their_places
-from flinkglue.prefect.store.server_records import check_absent
+from flinkglue.prefect.store.server_failures import check_absent
 from flinkglue.texts import shortened
 from infra.command_output import print_outcome
 from infra.exit_codes import CANCELLED, CRASHED, exit_code_of_name

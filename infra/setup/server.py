@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
-from flinkglue.prefect.store.server_records import is_of_a_gateway, server_failure
+from flinkglue.prefect.store.server_failures import is_of_a_gateway, server_failure
 
 
 class Server:

@@ -16,7 +16,7 @@ import yaml
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
-from flinkglue.prefect.store.server_records import check_absent
+from flinkglue.prefect.store.server_failures import check_absent
 
 PROJECT = Path("prefect.yaml")
 _ABSENT = object()

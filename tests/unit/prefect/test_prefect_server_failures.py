@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from flinkglue.errors import CallFailed, ServiceUnavailable
-from flinkglue.prefect.store.server_records import ServerRecords, server_failure
+from flinkglue.prefect.store.server_failures import server_failure
+from flinkglue.prefect.store.server_records import ServerRecords
 
 REQUEST = httpx.Request("POST", "http://prefect.example/flow_runs/filter")
 

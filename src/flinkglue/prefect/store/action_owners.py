@@ -20,7 +20,7 @@ from flinkglue.lifecycle.models import Action
 from flinkglue.polling import Polling
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.store.flow_run_signs import MoreSigns, RunningFlowRun, running_flow_runs
-from flinkglue.prefect.store.server_records import server_client
+from flinkglue.prefect.store.server_failures import server_client
 from flinkglue.prefect.store.variable_journal import variable_store
 from flinkglue.silence import Signs
 

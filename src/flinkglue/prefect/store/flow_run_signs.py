@@ -34,7 +34,7 @@ from prefect.events import emit_event
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import DeadlineExceeded, ServiceUnavailable
 from flinkglue.polling import wait_until
-from flinkglue.prefect.store.server_records import server_client, server_failure
+from flinkglue.prefect.store.server_failures import server_client, server_failure
 from flinkglue.prefect.store.thread_ownership import owner_of
 from flinkglue.silence import Signs
 

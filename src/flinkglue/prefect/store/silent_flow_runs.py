@@ -25,7 +25,7 @@ from flinkglue.prefect.store.flow_run_signs import (
     check_events_arrive,
     newest_event,
 )
-from flinkglue.prefect.store.server_records import server_client
+from flinkglue.prefect.store.server_failures import server_client
 from flinkglue.silence import Signs, silent_among
 
 FOUND = "silent-flow-run.found"
