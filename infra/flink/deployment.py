@@ -48,8 +48,7 @@ class Deployed:
         parameters: Its parameters.
         intent: The same intent, for the same action on the same job of the same cluster, always
             means the same flow run; one that failed is retried.
-        deadline_seconds: The longest time that the flow run itself takes, or how it follows from
-            the parameters of the flow run.
+        deadline_seconds: The longest time that the flow run itself takes, by its parameters.
         over: What to send of the parameters to a deployment that has these saved; Prefect puts what
             is sent over them.
     """
@@ -57,7 +56,7 @@ class Deployed:
     deployment: str
     parameters: Mapping[str, Any]
     intent: str
-    deadline_seconds: float | Callable[[Mapping[str, Any]], float]
+    deadline_seconds: Callable[[Mapping[str, Any]], float]
     over: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = _as_given
 
     @property
@@ -105,8 +104,7 @@ def _flow_run_of(
         _retry_if_failed(prefect, flow_run, say)
         if not wait:
             return flow_run, None
-        limit = deployed.deadline_seconds
-        seconds = limit(flow_run.parameters) if callable(limit) else limit
+        seconds = deployed.deadline_seconds(flow_run.parameters)
         watch = _FlowRunWatch(prefect, flow_run.id, say, clock)
         try:
             state = _ended(watch, deployed.deployment, seconds)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flinkglue.blocks.forms.flink_job import ACTION_MOVED, WaitOptions
-from flinkglue.prefect.forms.moved import in_their_places
+from flinkglue.prefect.forms.moved import as_sent, in_their_places
 
 LASTING: Mapping[str, tuple[str, ...]] = {
     "state_options": ("savepoint_format",),
@@ -37,11 +37,7 @@ def over_saved(given: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, 
         kept = placed.get(group) or {}
         lasting = {name: kept[name] for name in fields if name in kept}
         sent[group] = {**lasting, **(given.get(group) or {})}
-    for name in saved.keys() & ACTION_MOVED.keys():  # two values for one would be refused
-        group, _, field = ACTION_MOVED[name].partition(".")
-        if saved[name] is not None and field in (sent.get(group) or {}):
-            sent[name] = sent[group][field]
-    return sent
+    return sent | as_sent(sent, saved, ACTION_MOVED)
 
 
 def deadline_seconds(parameters: Mapping[str, Any]) -> float:

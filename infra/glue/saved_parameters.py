@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flinkglue.blocks.forms.glue_job import MOVED, WaitOptions, with_strategy_function
-from flinkglue.prefect.forms.moved import in_their_places
+from flinkglue.prefect.forms.moved import as_sent, in_their_places
 
 _GROUPS = {place.partition(".")[0] for place in MOVED.values()}
 _STRATEGY, _FUNCTION, _ADVANCED = "strategy", "strategy_function", "advanced_options"
@@ -38,17 +38,7 @@ def over_saved(given: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, 
     elif _STRATEGY in given and _FUNCTION in function:
         kept = {_FUNCTION: ""} | dict(given.get(_ADVANCED) or {})
         sent[_ADVANCED] = {**function, **kept}
-    return sent | _in_the_place_of_before(sent, saved)
-
-
-def _in_the_place_of_before(sent: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
-    """Saved parameters without a group as they are in it now: two values would be refused."""
-    now: dict[str, Any] = {}
-    for name in saved.keys() & MOVED.keys():
-        group, _, field = MOVED[name].partition(".")
-        if saved[name] is not None and field in (sent.get(group) or {}):
-            now[name] = sent[group][field]
-    return now
+    return sent | as_sent(sent, saved, MOVED)
 
 
 def deadline_seconds(parameters: Mapping[str, Any]) -> float:

@@ -130,7 +130,7 @@ def test_the_settings_of_a_deployment_are_not_taken_for_none(answer: httpx.Respo
 
 @pytest.mark.parametrize("answer", [NO_BACKEND, NO_ROUTE])
 def test_a_command_does_not_call_its_deployment_unknown(answer: httpx.Response) -> None:
-    deployed = Deployed("glue-job/glue-job", {}, "build-1842", 60)
+    deployed = Deployed("glue-job/glue-job", {}, "build-1842", lambda _: 60)
     with (
         used_by_all(answer),
         pytest.raises(ServiceUnavailable, match="did not come from the Prefect server"),

@@ -28,6 +28,19 @@ def in_their_places(parameters: Mapping[str, Any], moved: Moved) -> dict[str, An
     return placed
 
 
+def as_sent(sent: Mapping[str, Any], saved: Mapping[str, Any], moved: Moved) -> dict[str, Any]:
+    """Saved parameters of before with the values that are sent where they are now.
+
+    Prefect keeps what is saved beside what is sent, and two values for one would be refused.
+    """
+    same: dict[str, Any] = {}
+    for name in saved.keys() & moved.keys():
+        group, _, field = moved[name].partition(".")
+        if saved[name] is not None and field in (sent.get(group) or {}):
+            same[name] = sent[group][field]
+    return same
+
+
 def _place(placed: dict[str, Any], name: str, place: str, value: Any) -> None:
     group, dot, inner = place.rpartition(".")
     if dot:
