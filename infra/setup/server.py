@@ -10,7 +10,8 @@ from urllib.parse import quote
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
-from flinkglue.prefect.store.server_failures import is_of_a_gateway, server_failure
+from flinkglue.prefect.gateway_answers import is_of_a_gateway
+from flinkglue.prefect.store.server_failures import server_failure
 
 
 class Server:

@@ -16,10 +16,12 @@ _WORDED_BY_THE_SERVER = frozenset({"detail", "exception_message"})
 """Each of its refusals is an object with one of these (prefect.server.api.server)."""
 
 
-def is_of_the_server(refusal: httpx.Response) -> bool:
-    """Whether the Prefect server itself refused a call. The answer has been read."""
+def is_of_a_gateway(refusal: httpx.Response) -> bool:
+    """Whether a 404, which has been read, is not the server's: nothing is known to be absent."""
+    if refusal.status_code != HTTPStatus.NOT_FOUND:
+        return False
     body = _json_of(refusal)
-    return isinstance(body, dict) and not _WORDED_BY_THE_SERVER.isdisjoint(body)
+    return not isinstance(body, dict) or _WORDED_BY_THE_SERVER.isdisjoint(body)
 
 
 def is_readable(answer: httpx.Response) -> bool:
@@ -48,7 +50,7 @@ def repeat_404_of_gateways(client: PrefectClient) -> None:
 
 
 def _take_as_unavailable(answer: httpx.Response) -> None:
-    if not is_of_the_server(answer):
+    if is_of_a_gateway(answer):
         answer.status_code = HTTPStatus.SERVICE_UNAVAILABLE
 
 

@@ -10,7 +10,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import ObjectNotFound
 
 from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
-from flinkglue.prefect.gateway_answers import is_of_the_server
+from flinkglue.prefect.gateway_answers import is_of_a_gateway
 
 _KINDS: dict[int, type[CallFailed]] = {408: ServiceUnavailable, 429: Throttled}
 
@@ -43,11 +43,6 @@ def check_absent(operation: str, resource: str, error: ObjectNotFound) -> None:
     cause = error.http_exc
     if isinstance(cause, httpx.HTTPStatusError) and is_of_a_gateway(cause.response):
         raise server_failure(operation, resource, cause) from error
-
-
-def is_of_a_gateway(refusal: httpx.Response) -> bool:
-    """Whether a 404 is not the server's: nothing is known to be absent by it."""
-    return refusal.status_code == httpx.codes.NOT_FOUND and not is_of_the_server(refusal)
 
 
 def answered_by_a_gateway(

@@ -20,12 +20,8 @@ from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.polling import retry
 from flinkglue.prefect.beside import Beside
-from flinkglue.prefect.gateway_answers import is_readable
-from flinkglue.prefect.store.server_failures import (
-    answered_by_a_gateway,
-    is_of_a_gateway,
-    server_failure,
-)
+from flinkglue.prefect.gateway_answers import is_of_a_gateway, is_readable
+from flinkglue.prefect.store.server_failures import answered_by_a_gateway, server_failure
 from flinkglue.records import Record
 
 PAGE = 200  # the most that the server returns at once

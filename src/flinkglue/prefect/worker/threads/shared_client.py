@@ -107,7 +107,7 @@ def shared_client() -> SharedClient:
                 max_connections=MAX_CONNECTIONS,
                 max_keepalive_connections=MAX_CONNECTIONS,
                 keepalive_expiry=25,
-            ),
+            )
         },
     )
 
