@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -15,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from flinkglue import addresses
 from flinkglue.errors import InvalidInput
 from flinkglue.form_types import checked
-from flinkglue.texts import is_plain, one_line, without_credentials
+from flinkglue.texts import is_plain, one_line, repeated, without_credentials
 
 T = TypeVar("T", bound=StrEnum)
 
@@ -47,7 +46,7 @@ def check_once(field: str, names: Sequence[str]) -> None:
     Raises:
         InvalidInput: A name is there twice.
     """
-    if doubles := sorted(name for name, times in Counter(names).items() if times > 1):
+    if doubles := repeated(names):
         raise InvalidInput(field, doubles[0], "each name once")
 
 

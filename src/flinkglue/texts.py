@@ -7,6 +7,8 @@ than it says. What is shown has them written out instead.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 
 UNPRINTABLE = (
     r"\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
@@ -66,6 +68,11 @@ def sentence(text: str) -> str:
 def sentences(*parts: str) -> str:
     """Texts one after the other, each ended by a full stop where it has no end of its own."""
     return " ".join(part if part.endswith(ENDS) else f"{part}." for part in parts if part)
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Those that are there more than once, in order."""
+    return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
 def counted(number: int, noun: str) -> str:

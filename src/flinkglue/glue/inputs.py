@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.form_schema import InWords
 from flinkglue.form_types import Matched, checked
 from flinkglue.glue.models import OWN_ARGUMENTS
-from flinkglue.texts import is_plain
+from flinkglue.texts import is_plain, repeated
 
 MOST_CHARACTERS = 255
 
@@ -78,7 +77,7 @@ def parse_connection_names(
             raise InvalidInput("connection_names", connection_names, _blank(names, place))
         if "," in name or len(name) > MOST_CHARACTERS or not is_plain(name):
             raise InvalidInput("connection_names", name, _ONE_NAME)
-    if doubles := sorted(name for name, times in Counter(names).items() if times > 1):
+    if doubles := repeated(names):
         raise InvalidInput(
             "connection_names", connection_names, f"each name once; twice: {', '.join(doubles)}"
         )

@@ -19,6 +19,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.glue.models import Connection, Group, RankedConnection, Ranking
 from flinkglue.glue.placement.knowledge import Knowledge
 from flinkglue.glue.placement.strategies import PlainConnection, Strategy
+from flinkglue.texts import repeated
 
 LEAST_ADDRESSES = 2
 """The least that a job starts with."""
@@ -263,5 +264,5 @@ def _broken_rule(names: Any, expected: Sequence[str]) -> str | None:
     if missing := sorted(set(expected) - set(names)):
         return f"it left out: {', '.join(missing)}"
     if len(names) != len(expected):
-        return f"it repeated: {', '.join(sorted({n for n in names if names.count(n) > 1}))}"
+        return f"it repeated: {', '.join(repeated(names))}"
     return None
