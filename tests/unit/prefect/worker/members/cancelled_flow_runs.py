@@ -14,7 +14,7 @@ from prefect import flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
-from prefect.states import Cancelled
+from prefect.states import Cancelled, Running, Suspended
 
 from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.live_run import LiveRun
@@ -73,6 +73,18 @@ async def all_ended(endings: Endings) -> None:
 def live_run(server: Server, flow_run_id: UUID, flow: Flow[..., Any]) -> LiveRun:
     run = server.runs[str(flow_run_id)]
     return LiveRun(run, flow, os.getcwd(), 10.0, of(DEAD), lambda: True, lambda: False)
+
+
+def cancelled_live_run(server: Server, flow_run_id: UUID, flow: Flow[..., Any]) -> LiveRun:
+    """Its thread has been told that the server has cancelled it at once."""
+    live = live_run(server, flow_run_id, flow)
+    live.cancel(is_over=True)
+    return live
+
+
+def suspended_and_cancelled(server: Server) -> UUID:
+    """A flow run of a dead worker, which the server has cancelled at once."""
+    return cancelled(server, Running(), Suspended(), owner=of(DEAD))
 
 
 def cancelled(server: Server, *states: State, owner: str | None = None, **more: Any) -> UUID:

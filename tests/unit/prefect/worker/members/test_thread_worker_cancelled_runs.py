@@ -28,7 +28,9 @@ from tests.unit.prefect.worker.members.cancelled_flow_runs import (
     Hooked,
     all_ended,
     cancelled,
+    cancelled_live_run,
     live_run,
+    suspended_and_cancelled,
 )
 from tests.unit.prefect.worker.members.flow_runs_on_the_wire import (
     DEAD,
@@ -57,12 +59,11 @@ def test_the_hooks_run_after_the_thread_of_a_suspended_flow_run_however_it_ended
     server: Server, outcome: Outcome, is_ended_by_thread: bool, runs_hooks: bool
 ) -> None:
     """It may have noticed that it was suspended before it noticed that it was cancelled."""
-    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    flow_run_id = suspended_and_cancelled(server)
 
     async def scenario(client: PrefectClient) -> None:
         hooked = Hooked(client)
-        live = live_run(server, flow_run_id, hooked.flow)
-        live.cancel(is_over=True)
+        live = cancelled_live_run(server, flow_run_id, hooked.flow)
         assert not is_ended_by_thread or live.claim_end("thread")
         await hooked.conclude(live, outcome)
         assert hooked.ended == [flow_run_id] * runs_hooks
@@ -206,7 +207,7 @@ def test_no_states_are_read_of_what_is_for_another_worker_to_judge(
     worker, other = member(server), member(server)
     cancelled(server, Running(), Suspended(), owner=of(other.worker_id))
     if not has_duty:
-        cancelled(server, Running(), Suspended(), owner=of(DEAD))
+        suspended_and_cancelled(server)
         cancelled(server, Running(), Suspended(), owner="4711")
         assert other.hold(DUTY)
     assert search(server, worker) == []
@@ -233,7 +234,7 @@ def test_one_is_found_again_whose_worker_died_after_the_first_search(server: Ser
 
 def test_one_whose_states_could_not_be_read_is_found_by_the_next_search(server: Server) -> None:
     """However long ago it was cancelled; nothing says before that its hooks are to run."""
-    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    flow_run_id = suspended_and_cancelled(server)
     server.runs[str(flow_run_id)].end_time = datetime.now(UTC) - timedelta(hours=5)
 
     def no_answer_once(_: FlowRun) -> None:
@@ -249,7 +250,7 @@ def test_one_whose_states_could_not_be_read_is_found_by_the_next_search(server: 
 def test_one_that_another_worker_goes_on_with_meanwhile_keeps_its_owner(server: Server) -> None:
     """This worker would adopt it as its own otherwise, beside the living one that has it."""
     worker, other = member(server), member(server)
-    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    flow_run_id = suspended_and_cancelled(server)
 
     def retry(run: FlowRun) -> None:
         server.sets(run.id, AwaitingRetry())
@@ -314,7 +315,7 @@ def test_hooks_that_cannot_run_are_tried_more_and_more_seldom(server: Server) ->
 
 
 def test_no_search_goes_back_further_than_seven_days(server: Server) -> None:
-    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    flow_run_id = suspended_and_cancelled(server)
     run, offered = server.runs[str(flow_run_id)], []
 
     async def not_yet(run: FlowRun) -> bool:
@@ -333,14 +334,14 @@ def test_no_search_goes_back_further_than_seven_days(server: Server) -> None:
 
 
 def test_one_that_was_retried_since_is_left_alone(server: Server) -> None:
-    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    flow_run_id = suspended_and_cancelled(server)
     server.before_read = lambda run: server.sets(run.id, AwaitingRetry())
     assert search(server, member(server)) == []
     assert server.runs[str(flow_run_id)].state.name == "AwaitingRetry"  # type: ignore[union-attr]
 
 
 def test_a_retry_while_the_hooks_run_is_not_overwritten(server: Server) -> None:
-    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    flow_run_id = suspended_and_cancelled(server)
 
     async def scenario(client: PrefectClient) -> None:
         hooked = Hooked(client, lambda: server.sets(flow_run_id, AwaitingRetry()))
@@ -355,7 +356,7 @@ def test_a_retry_while_the_hooks_run_is_not_overwritten(server: Server) -> None:
 def test_a_later_search_finds_one_again_that_could_not_be_ended(server: Server) -> None:
     """However long ago it was cancelled; a search goes back no further than it has to."""
     days = timedelta(days=6)
-    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    flow_run_id = suspended_and_cancelled(server)
     server.runs[str(flow_run_id)].end_time = datetime.now(UTC) - days
     offered: list[UUID] = []
 
@@ -370,7 +371,7 @@ def test_a_later_search_finds_one_again_that_could_not_be_ended(server: Server) 
         server.sets(flow_run_id, Cancelled(message=CANCELLED_BEFORE))
         server.runs[str(flow_run_id)].end_time = datetime.now(UTC) - days
         assert await runs.search() == 0
-        cancelled(server, Running(), Suspended(), owner=of(DEAD))
+        suspended_and_cancelled(server)
         await runs.search()
 
     with_client(server, scenario)

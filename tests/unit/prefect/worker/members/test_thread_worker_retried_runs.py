@@ -11,7 +11,7 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
-from prefect.states import AwaitingRetry, Cancelled, Cancelling, Pending, Running, Suspended
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Pending, Running
 
 from flinkglue.prefect.hooks.of_a_flow_run import run_cancellation_hooks
 from flinkglue.prefect.worker.isolation import NeedsProcess
@@ -21,9 +21,10 @@ from flinkglue.prefect.worker.threads.runs import ThreadRuns
 from tests.unit.prefect.worker.members.cancelled_flow_runs import (
     TIMED_OUT,
     Hooked,
-    cancelled,
+    cancelled_live_run,
     live_run,
     never,
+    suspended_and_cancelled,
 )
 from tests.unit.prefect.worker.members.flow_runs_on_the_wire import (
     DEAD,
@@ -54,12 +55,11 @@ def test_a_thread_that_ends_after_the_retry_of_its_flow_run_leaves_the_attempt_a
     server: Server, attempt: State, outcome: Outcome
 ) -> None:
     """It was suspended, then cancelled by the server at once, and taken before its thread ended."""
-    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    flow_run_id = suspended_and_cancelled(server)
 
     async def scenario(client: PrefectClient) -> None:
         hooked = Hooked(client)
-        live = live_run(server, flow_run_id, hooked.flow)
-        live.cancel(is_over=True)
+        live = cancelled_live_run(server, flow_run_id, hooked.flow)
         retried(server, flow_run_id, attempt)
         await hooked.conclude(live, outcome)
         assert hooked.ended == []
@@ -72,7 +72,7 @@ def test_a_thread_that_ends_after_the_retry_of_its_flow_run_leaves_the_attempt_a
 def test_a_thread_that_does_not_notice_its_end_does_not_end_the_next_attempt(
     server: Server, is_retried: bool
 ) -> None:
-    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    flow_run_id = suspended_and_cancelled(server)
 
     async def scenario(client: PrefectClient) -> None:
         hooked = Hooked(client)
@@ -166,7 +166,7 @@ def test_one_that_was_deleted_while_its_flow_is_loaded_has_its_job_stopped(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    flow_run_id = suspended_and_cancelled(server)
     assert ended(server, flow_run_id, lambda: server.deleted.add(flow_run_id)) == [flow_run_id]
     assert "was deleted before it was cancelled" in caplog.text
 
