@@ -6,9 +6,9 @@ nothing and is answered with 503. When many flow runs are created together, near
 are refused and are tried again, and the server computes without getting anywhere.
 
 A statement that fails leaves its cursor open (SQLAlchemy closes it only after success), and Python
-frees it at some time in the thread of the event loop. If its connection waits for SQLite's lock by
-then, the event loop waits as well, up to Prefect's minute: who has the lock cannot go on and give
-it back, and nothing is answered.
+before 3.12 resets it when it frees it, at some time in the thread of the event loop. If its
+connection waits for SQLite's lock by then, the event loop waits as well, up to Prefect's minute:
+who has the lock cannot go on and give it back, and nothing is answered.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import (
     PREFECT_HOME,
     PREFECT_LOCAL_STORAGE_PATH,
@@ -23,6 +24,7 @@ from prefect_aws.client_parameters import AwsClientParameters
 
 from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from tests.contract.aws.aws_cloud import ROLE, SCRIPTS, AwsCloud
+from tests.harness import prefect_server
 from tests.harness.execution import Execute, Execution
 from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
 
@@ -45,6 +47,8 @@ def prefect_files(
         PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL: 1.0,
     }
     until_folder_ends.enter_context(temporary_settings(kept))
+    patch = until_folder_ends.enter_context(pytest.MonkeyPatch.context())
+    patch.setattr(SubprocessASGIServer, "_run_uvicorn_command", prefect_server.start)
     until_folder_ends.enter_context(prefect_test_harness(server_startup_timeout=120))
     database = PREFECT_SERVER_DATABASE_CONNECTION_URL.value().split(":///")[1]
     return [home, Path(database).parent]
