@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
+from math import inf
 from statistics import mean, median
 
 from flinkglue.clock import Pace
@@ -64,6 +65,9 @@ class SimulatedWait:
 
     def shared_pause_seconds(self, alone_seconds: float) -> float:
         return alone_seconds
+
+    def hurried_pause_seconds(self, alone_seconds: float) -> float:
+        return inf
 
     def monotonic(self) -> float:
         return self.seconds

@@ -42,17 +42,26 @@ class PollBudget:
             leave: The share of the limit that is left for others.
         """
         with self._gate:
-            now = self._clock.monotonic()
-            added = self._per_second * max(0.0, now - self._filled_at)
-            self._left = min(self._at_once, self._left + added)
-            self._filled_at = max(now, self._filled_at)
+            self._fill()
             if polls > self._left - leave * self._at_once:
                 return False
             self._left -= polls
             return True
+
+    def can_be_taken(self, polls: float) -> bool:
+        """Whether there are so many now; others may take them."""
+        with self._gate:
+            self._fill()
+            return polls <= self._left
 
     def throttled(self) -> None:
         """The service throttles: there are none for a minute."""
         with self._gate:
             self._left = 0.0
             self._filled_at = self._clock.monotonic() + LEFT_ALONE_SECONDS
+
+    def _fill(self) -> None:
+        now = self._clock.monotonic()
+        added = self._per_second * max(0.0, now - self._filled_at)
+        self._left = min(self._at_once, self._left + added)
+        self._filled_at = max(now, self._filled_at)

@@ -13,13 +13,15 @@ runs of a process share a budget: what is known may be wrong, and then costs lit
 scarce, they go to the runs that are the likeliest to have ended: the sooner a poll is after the end
 of an earlier run, the more of the budget it may take. A list that several wait for is read more
 often as it is, which counts for nothing; where there are many lists, each rests for longer than the
-usual pause.
+usual pause. While an end is likely, a list is read sooner by what `flinkglue.glue.api.run_watch`
+keeps for that.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from math import inf
 from typing import Protocol
 
 from flinkglue.clock import Pace
@@ -37,6 +39,8 @@ UNKNOWN_SECONDS = 1.5
 FIRST_MINUTE_SECONDS = 60.0
 UNKNOWN_GROWTH = 0.1
 """By how much a pause grows with each second after that: a run that lasts costs few polls more."""
+HURRIED_SECONDS = 2 * UNKNOWN_SECONDS
+"""Who would poll so soon alone has the list hurry that it shares with others."""
 OVERDUE_SHARE = 0.2
 """The pause, as a share of the time since a run should have ended."""
 RIGHT_AFTER_SECONDS = 0.5
@@ -60,6 +64,9 @@ class Waited(Protocol):
 
     def shared_pause_seconds(self, alone_seconds: float) -> float:
         """What becomes of a pause as others poll for this run as well."""
+
+    def hurried_pause_seconds(self, alone_seconds: float) -> float:
+        """What becomes of a pause while an end is likely; inf where it is no shorter by that."""
 
     def monotonic(self) -> float:
         """Seconds that only go forward."""
@@ -111,13 +118,17 @@ class RunPace:
         elapsed = waited_seconds + self._age_seconds
         expected = self._expected_now(elapsed)
         usual = self._usual.pause_after(waited_seconds)
+        preferred = self._preferred(elapsed, usual, expected)
+        hurried = self._hurried(preferred, usual)
+        if hurried < usual:
+            return hurried * share
         rests = min(self._waited.least_pause_seconds, LONGEST_REST_SECONDS)
         if usual >= self._usual.most_seconds and rests >= usual:
             return rests  # whoever polls first polls for all, so chance would only make it sooner
         least = min(usual, max(self._usual.first_seconds, rests))
         if least == usual:
             return usual * share
-        soon = min(usual, max(least, self._preferred(elapsed, usual, expected)))
+        soon = min(usual, max(least, preferred))
         extra = self._extra(soon, usual)
         if not extra:
             return usual * share
@@ -129,6 +140,12 @@ class RunPace:
         if right_after < usual and self._is_granted(self._extra(right_after, usual)):
             return right_after
         return usual * share
+
+    def _hurried(self, preferred: float, usual: float) -> float:
+        """The pause of a list that is read sooner for this run; inf: none is."""
+        if preferred >= min(usual, HURRIED_SECONDS):
+            return inf
+        return self._waited.hurried_pause_seconds(preferred)
 
     def _expected_now(self, elapsed: float) -> ExpectedEnd:
         """A run that waited longer for its start than others did ends later by that."""

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
+from statistics import median
 
 import pytest
 
@@ -150,13 +151,39 @@ def test_runs_that_share_a_list_take_no_polls_from_those_of_other_jobs() -> None
 def test_a_thousand_runs_of_a_few_jobs_take_as_few_calls_as_the_next_attempts_allow(
     jobs: int, calls: int
 ) -> None:
-    """A page of 200 runs each 8.5 s, and one list 40 times a minute; a failure each 5 s."""
+    """A page of 200 runs each 8.5 s, and one list 40 times a minute; a failure each 5 s.
+
+    In the first minute and a quarter an end is likely, as nothing is known of the jobs.
+    """
     simulation = Simulation()
-    fails_at = {n: 65.0 + 5 * n for n in range(20)}
+    fails_at = {n: 85.0 + 5 * n for n in range(20)}
     for number in range(1000):
         simulation.wait(f"job-{number % jobs}", fails_at.get(number, NEVER))
-    simulation.run_until(180)
-    within = [at for at in simulation.glue.called_at if 60 <= at < 180]
+    simulation.run_until(200)
+    within = [at for at in simulation.glue.called_at if 80 <= at < 200]
     assert len(within) / 2 <= calls + jobs / 2, "each list may be read once more in two minutes"
     assert len(simulation.delays) == len(fails_at)
     assert max(simulation.delays.values()) <= 8.5
+
+
+@pytest.mark.parametrize("runs", [2, 30, 150])
+def test_runs_of_one_job_that_begin_together_are_observed_within_half_a_second(runs: int) -> None:
+    """Nothing is known of the job; they end one after the other, after a minute."""
+    simulation = Simulation()
+    for number in range(runs):
+        simulation.wait("job", 60.0 + 6 * (number + 0.5) / runs)
+    simulation.run_until(80)
+    assert len(simulation.delays) == runs
+    assert median(simulation.delays.values()) <= 0.5
+    assert len(simulation.glue.called_at) <= 2 * runs + 65 / 1.5 + 90
+
+
+def test_lists_are_hurried_for_a_while_only() -> None:
+    """Runs end all the time that last as long as each other, so that an end is always likely."""
+    simulation = Simulation()
+    simulation.know("job", 60.0)
+    for number in range(180):
+        simulation.wait("job", 10.0 + 2 * number)
+    simulation.run_until(340)
+    within = [at for at in simulation.glue.called_at if 100 <= at < 340]
+    assert len(within) / 4 <= 40 + 16

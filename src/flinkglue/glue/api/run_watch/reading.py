@@ -11,6 +11,7 @@ from flinkglue.clock.interruption import acquire
 from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
 from flinkglue.glue.api.run_listing import RunReader
 from flinkglue.glue.api.run_watch.waiter import Reading, Waiter, WatchedJob
+from flinkglue.glue.pacing.budget import PollBudget
 
 NEWEST = 25
 """So many runs are read to find one that was started a moment ago."""
@@ -24,6 +25,7 @@ class RunReading:
     Args:
         clock: Tells when a reading was made.
         lock: Of what is kept in the waiters and their jobs; never held over a call.
+        hurry: What lists may be read sooner than they rest, in pages.
         read_within_seconds: How long a waiter waits for another that reads for it.
     """
 
@@ -32,23 +34,33 @@ class RunReading:
         reader: RunReader,
         clock: Clock,
         lock: threading.Lock,
+        hurry: PollBudget,
+        *,
         read_within_seconds: float = READ_WITHIN_SECONDS,
     ) -> None:
         self._reader = reader
         self._clock = clock
         self._lock = lock
+        self._hurry = hurry
         self._read_within_seconds = read_within_seconds
 
-    def shared(self, waiter: Waiter) -> Reading | None:
+    def shared(self, waiter: Waiter, rests_seconds: float) -> Reading | None:
         """The last reading if it is new to the waiter, else another one; one thread reads.
 
-        None: it takes that thread too long, as when Glue does not answer.
+        Args:
+            rests_seconds: How long the list rests between two readings if nothing is hurried.
+
+        Returns:
+            None where it takes that thread too long, as when Glue does not answer.
         """
         job = waiter.job
         if not acquire(job.being_read, self._read_within_seconds):
             return None
         try:
             if waiter.reading.number == job.last.number:
+                rested_seconds = self._clock.monotonic() - job.last.read_at
+                if rested_seconds < rests_seconds:
+                    self._hurry.take(1 - rested_seconds / rests_seconds)
                 job.last = self._read(job)
             waiter.reading = job.last
             return job.last
@@ -73,6 +85,7 @@ class RunReading:
             for job_run_id in self._found(job.job_name, waiters):
                 shown.add(job_run_id)
         except (Throttled, ServiceUnavailable) as error:
+            self._hurry.throttled()
             failure = error
         except CallFailed:  # who may not list runs may still read each of them
             job.may_be_listed = False

@@ -31,6 +31,9 @@ class Watch(Protocol):
     def least_pause_seconds(self, waiter: Waiter) -> float:
         """How long a list rests between two readings at the least; 0 where none is read."""
 
+    def hurried_pause_seconds(self, waiter: Waiter, alone_seconds: float) -> float:
+        """How long to pause while an end is likely; inf: no less than usually."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -108,6 +111,10 @@ class Waiter:
     def shared_pause_seconds(self, alone_seconds: float) -> float:
         """How long a pause of so long becomes as others poll for this run as well."""
         return self._watch.pause_seconds(self, alone_seconds)
+
+    def hurried_pause_seconds(self, alone_seconds: float) -> float:
+        """How long a pause of so long becomes while an end is likely; inf: no shorter by that."""
+        return self._watch.hurried_pause_seconds(self, alone_seconds)
 
     @property
     def is_to_be_listed(self) -> bool:

@@ -5,17 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import ceil
+from math import ceil, inf
 
 from flinkglue.clock import Clock, SystemClock, WakeableClock
 from flinkglue.glue.api.run_listing import PAGE, RunReader
 from flinkglue.glue.api.run_watch.reading import READ_WITHIN_SECONDS, RunReading
 from flinkglue.glue.api.run_watch.waiter import Waiter, WatchedJob
 from flinkglue.glue.models import JobRun
+from flinkglue.glue.pacing.budget import PollBudget
 
 LEAST_SHARED_SECONDS = 1.0
 SECONDS_PER_PAGE = 1.5
 """How long each page of 200 runs that are waited for together adds to the time between readings."""
+
+HURRIED_SECONDS = 0.5
+"""How long a list of one page rests at the least while the end of one of its runs is likely."""
+HURRIED_PAGES_A_MINUTE = 15.0
+HURRIED_PAGES_AT_ONCE = 90.0
+"""Pages that are read sooner than a list rests; a burst of runs of a minute takes some 80."""
 
 
 class RunWatch:
@@ -36,7 +43,10 @@ class RunWatch:
         self._clock = clock or SystemClock()
         self._jobs: dict[str, WatchedJob] = {}
         self._lock = threading.Lock()  # of what is kept here and in the waiters, never over a call
-        self._reading = RunReading(reader, self._clock, self._lock, read_within_seconds)
+        self._hurry = PollBudget(self._clock, HURRIED_PAGES_A_MINUTE, HURRIED_PAGES_AT_ONCE)
+        self._reading = RunReading(
+            reader, self._clock, self._lock, self._hurry, read_within_seconds=read_within_seconds
+        )
 
     @contextmanager
     def waiting(
@@ -91,6 +101,21 @@ class RunWatch:
             )
         return max(LEAST_SHARED_SECONDS, SECONDS_PER_PAGE * pages)
 
+    def hurried_pause_seconds(self, waiter: Waiter, alone_seconds: float) -> float:
+        """How long to pause while an end is likely: a list of one page rests for less then.
+
+        Args:
+            alone_seconds: How long who waits alone would.
+
+        Returns:
+            inf where no list is read, its last reading failed, or nothing is left for that.
+        """
+        with self._lock:
+            runs = len(waiter.job.waiters) if waiter.job.is_shared else 0
+        if not 0 < runs <= PAGE or waiter.reading.failure or not self._hurry.can_be_taken(1):
+            return inf
+        return max(HURRIED_SECONDS, alone_seconds / runs)
+
     def refresh(self, waiter: Waiter) -> None:
         """Have the waiter learn how its run is.
 
@@ -104,7 +129,7 @@ class RunWatch:
             if not (is_due and self._reading.is_among_the_newest(waiter)):
                 self._reading.alone(waiter)
             return
-        reading = self._reading.shared(waiter)
+        reading = self._reading.shared(waiter, self.least_pause_seconds(waiter))
         if reading is None:
             self._reading.beside(waiter)
             return
