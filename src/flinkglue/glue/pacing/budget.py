@@ -1,4 +1,4 @@
-"""How many more polls the waits of a process make than at their usual pace."""
+"""How many more polls, or pages of lists, the waits of a process read than at their usual pace."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEFT_ALONE_SECONDS = 60.0
 
 
 class PollBudget:
-    """Extra polls for all waits of an account, filled up steadily to a limit.
+    """Extra polls or pages for all waits of an account, filled up steadily to a limit.
 
     Args:
         clock: The time to go by.
@@ -48,11 +48,17 @@ class PollBudget:
             self._left -= polls
             return True
 
-    def can_be_taken(self, polls: float) -> bool:
-        """Whether there are so many now; others may take them."""
+    def has(self, polls: float) -> bool:
+        """Whether there are so many now. They are not taken: others may spend them meanwhile."""
         with self._gate:
             self._fill()
             return polls <= self._left
+
+    def spend(self, polls: float) -> None:
+        """So many were made. Where there were not as many, the rest is made up for first."""
+        with self._gate:
+            self._fill()
+            self._left -= polls
 
     def throttled(self) -> None:
         """The service throttles: there are none for a minute."""

@@ -40,7 +40,7 @@ FIRST_MINUTE_SECONDS = 60.0
 UNKNOWN_GROWTH = 0.1
 """By how much a pause grows with each second after that: a run that lasts costs few polls more."""
 HURRIED_SECONDS = 2 * UNKNOWN_SECONDS
-"""Who would poll so soon alone has the list hurry that it shares with others."""
+"""Whoever would poll this soon alone makes the list hurry that it shares with others."""
 OVERDUE_SHARE = 0.2
 """The pause, as a share of the time since a run should have ended."""
 RIGHT_AFTER_SECONDS = 0.5
@@ -119,7 +119,7 @@ class RunPace:
         expected = self._expected_now(elapsed)
         usual = self._usual.pause_after(waited_seconds)
         preferred = self._preferred(elapsed, usual, expected)
-        hurried = self._hurried(preferred, usual)
+        hurried = inf if preferred >= usual else self._hurried(elapsed, preferred, expected)
         if hurried < usual:
             return hurried * share
         rests = min(self._waited.least_pause_seconds, LONGEST_REST_SECONDS)
@@ -141,9 +141,10 @@ class RunPace:
             return right_after
         return usual * share
 
-    def _hurried(self, preferred: float, usual: float) -> float:
-        """The pause of a list that is read sooner for this run; inf: none is."""
-        if preferred >= min(usual, HURRIED_SECONDS):
+    def _hurried(self, elapsed: float, preferred: float, expected: ExpectedEnd) -> float:
+        """The pause of a list that is read sooner for this run; inf: no list is."""
+        is_before = expected.next_window(elapsed) is not None and not expected.is_likely_at(elapsed)
+        if is_before or preferred >= HURRIED_SECONDS:
             return inf
         return self._waited.hurried_pause_seconds(preferred)
 

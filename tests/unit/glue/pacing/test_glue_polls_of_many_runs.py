@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
+from itertools import count
 from statistics import median
+from typing import NamedTuple
 
 import pytest
 
 from flinkglue.clock import Pace
+from flinkglue.errors import Throttled
 from flinkglue.glue.api.run_listing import PAGE
-from flinkglue.glue.api.run_watch import RunWatch, Waiter
+from flinkglue.glue.api.run_watch import RunWatch, Waiter, watch
 from flinkglue.glue.models import Job, JobRun
 from flinkglue.glue.pacing.budget import PollBudget
 from flinkglue.glue.pacing.durations import RunDurations
@@ -50,6 +53,7 @@ class SimulatedGlue:
 
     def __init__(self, clock: PausedClock) -> None:
         self.called_at: list[float] = []
+        self.throttles = ""
         self.ends_at: dict[str, float] = {}
         self._runs: dict[str, list[JobRun]] = {}
         self._clock = clock
@@ -65,21 +69,34 @@ class SimulatedGlue:
         raise AssertionError("no wait reads the job")
 
     def get_job_run(self, job_name: str, job_run_id: str) -> JobRun:
-        self.called_at.append(self._clock.at)
+        self._called("GetJobRun")
         return next(self._now(run) for run in self._runs[job_name] if run.job_run_id == job_run_id)
 
     def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
         runs = self._runs[job_name]
         for begin in range(0, len(runs), PAGE):
-            self.called_at.append(self._clock.at)
+            self._called("GetJobRuns")
             yield [self._now(run) for run in runs[begin : begin + PAGE]]
 
     def newest_runs(self, job_name: str, most: int) -> list[JobRun]:
         raise AssertionError("nobody has to know whether the list shows a run")
 
+    def _called(self, operation: str) -> None:
+        self.called_at.append(self._clock.at)
+        if operation == self.throttles:
+            raise Throttled("AWS Glue", operation, "job", "Rate exceeded")
+
     def _now(self, run: JobRun) -> JobRun:
         has_ended = self._clock.at >= self.ends_at[run.job_run_id]
         return replace(run, state="FAILED") if has_ended else run
+
+
+class Wait(NamedTuple):
+    """For one run; `entered` ends it."""
+
+    waiter: Waiter
+    pauses: Iterator[float]
+    entered: ExitStack
 
 
 class Simulation:
@@ -95,8 +112,8 @@ class Simulation:
         self.delays: dict[str, float] = {}
         self._watch = RunWatch(self.glue, self.clock)
         self._budget = PollBudget(self.clock)
-        self._waits = ExitStack()
-        self._due: list[tuple[float, int, Waiter, Iterator[float]]] = []
+        self._numbers = count()
+        self._due: list[tuple[float, int, Wait]] = []
 
     def know(self, job_name: str, *seconds: float) -> None:
         for number, each in enumerate(seconds):
@@ -107,21 +124,27 @@ class Simulation:
             )
 
     def wait(self, job_name: str, ends_at: float) -> None:
-        run, number = self.glue.start(job_name, ends_at), len(self._due)
-        waiter = self._waits.enter_context(self._watch.waiting(run, self.clock))
+        """From now on."""
+        run, number = self.glue.start(job_name, ends_at), next(self._numbers)
+        entered = ExitStack()
+        waiter = entered.enter_context(self._watch.waiting(run, self.clock))
         pace = RunPace(waiter, USUAL, self.durations, self._budget)
-        pauses = pace.pauses(random.Random(f"{run.job_run_id}"))
-        heappush(self._due, (0.01 * (number % 100), number, waiter, pauses))
+        wait = Wait(waiter, pace.pauses(random.Random(f"{run.job_run_id}")), entered)
+        heappush(self._due, (self.clock.at + 0.01 * (number % 100), number, wait))
 
     def run_until(self, seconds: float) -> None:
         while self._due and self._due[0][0] < seconds:
-            self.clock.at, number, waiter, pauses = heappop(self._due)
-            run = waiter.poll()
+            self.clock.at, number, wait = heappop(self._due)
+            with suppress(Throttled):
+                wait.waiter.poll()
+            run = wait.waiter.run
             if run.ended:
                 self.delays[run.job_run_id] = self.clock.at - self.glue.ends_at[run.job_run_id]
+                wait.entered.close()
                 continue
-            waiter.sleep(next(pauses))
-            heappush(self._due, (self.clock.at + self.clock.paused, number, waiter, pauses))
+            wait.waiter.sleep(next(wait.pauses))
+            heappush(self._due, (self.clock.at + self.clock.paused, number, wait))
+        self.clock.at = seconds
 
 
 LONE = {f"lone-{number}": 100.0 + 7 * number for number in range(5)}
@@ -166,8 +189,10 @@ def test_a_thousand_runs_of_a_few_jobs_take_as_few_calls_as_the_next_attempts_al
     assert max(simulation.delays.values()) <= 8.5
 
 
-@pytest.mark.parametrize("runs", [2, 30, 150])
-def test_runs_of_one_job_that_begin_together_are_observed_within_half_a_second(runs: int) -> None:
+@pytest.mark.parametrize("runs", [10, 30, 150])
+def test_half_of_the_runs_of_one_job_that_begin_together_are_observed_within_half_a_second(
+    runs: int,
+) -> None:
     """Nothing is known of the job; they end one after the other, after a minute."""
     simulation = Simulation()
     for number in range(runs):
@@ -175,15 +200,57 @@ def test_runs_of_one_job_that_begin_together_are_observed_within_half_a_second(r
     simulation.run_until(80)
     assert len(simulation.delays) == runs
     assert median(simulation.delays.values()) <= 0.5
-    assert len(simulation.glue.called_at) <= 2 * runs + 65 / 1.5 + 90
+    assert max(simulation.delays.values()) <= 1.5
+    assert len(simulation.glue.called_at) <= 2 * runs + 65 / 1.5 + 90 + 65 / 4
 
 
-def test_lists_are_hurried_for_a_while_only() -> None:
-    """Runs end all the time that last as long as each other, so that an end is always likely."""
+@pytest.fixture
+def hurry_no_list(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    def never() -> None:
+        for name in ("HURRIED_PAGES_A_MINUTE", "HURRIED_PAGES_AT_ONCE"):
+            monkeypatch.setattr(watch, name, 0.0)
+
+    return never
+
+
+def calls_by_minute(jobs: int, runs: int, lasts: float = 60.0) -> list[int]:
+    """Each job has a run that begins all the time and lasts as long as the one before it."""
+    simulation, minutes = Simulation(), 10
+    for job in range(jobs):
+        simulation.know(f"job-{job}", lasts)
+    for number in range(runs):
+        simulation.run_until(minutes * 60.0 * number / runs)
+        for job in range(jobs):
+            simulation.wait(f"job-{job}", simulation.clock.at + lasts)
+    simulation.run_until(minutes * 60.0)
+    return [sum(at // 60 == minute for at in simulation.glue.called_at) for minute in range(10)]
+
+
+@pytest.mark.parametrize(("jobs", "runs"), [(1, 180), (3, 60), (5, 60), (12, 60)])
+def test_lists_are_hurried_as_far_as_the_budget_allows(
+    jobs: int, runs: int, hurry_no_list: Callable[[], None]
+) -> None:
+    """15 pages a minute and what was saved, for all jobs together."""
+    hurried = calls_by_minute(jobs, runs)
+    hurry_no_list()
+    unhurried = calls_by_minute(jobs, runs)
+    assert sum(unhurried) + 30 < sum(hurried) <= sum(unhurried) + 90 + 10 * 15 + jobs
+    assert sum(hurried[6:]) <= sum(unhurried[6:]) + 4 * 15 + jobs
+
+
+@pytest.mark.parametrize(
+    ("operation", "is_hurried"), [("GetJobRuns", False), ("GetJobRun", False), ("GetJob", True)]
+)
+def test_no_list_is_hurried_for_a_minute_after_a_poll_was_throttled(
+    operation: str, is_hurried: bool
+) -> None:
     simulation = Simulation()
-    simulation.know("job", 60.0)
-    for number in range(180):
-        simulation.wait("job", 10.0 + 2 * number)
-    simulation.run_until(340)
-    within = [at for at in simulation.glue.called_at if 100 <= at < 340]
-    assert len(within) / 4 <= 40 + 16
+    for number in range(30):
+        simulation.wait("job", 100.0 + number / 10)
+    simulation.wait("lone", NEVER)
+    simulation.run_until(20)
+    simulation.glue.throttles = operation
+    simulation.run_until(23)
+    simulation.glue.throttles = ""
+    simulation.run_until(80)
+    assert (sum(at >= 23 for at in simulation.glue.called_at) > 100) == is_hurried

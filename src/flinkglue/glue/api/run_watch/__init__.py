@@ -15,9 +15,9 @@ waited for, whoever polls first reads the job's list, and what it shows serves t
   together would call by themselves, and 40 pages a minute for all lists of an account. With more
   than five lists these are more: each rests for 8.5 s at the most (`flinkglue.glue.pacing`), as the
   next attempt after a failure waits for it, so ten lists of a page each are read 71 times a minute.
-- While the end of one of its runs is likely, a list of one page is read each half a second: so many
-  times that it makes 15 pages a minute more, and 90 after a quiet time. None is for a minute after
-  AWS throttles.
+- While the end of one of its runs is likely, a list of up to 200 waiting runs hurries: it is read
+  up to twice a second, the more runs the sooner. By that all lists together take up to 15 pages a
+  minute more, or 90 at once after a quiet time, and none for a minute after AWS throttles.
 
 Whoever has to know that the list shows a run has one of its polls made by reading the newest runs.
 

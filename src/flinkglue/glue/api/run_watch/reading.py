@@ -12,6 +12,7 @@ from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
 from flinkglue.glue.api.run_listing import RunReader
 from flinkglue.glue.api.run_watch.waiter import Reading, Waiter, WatchedJob
 from flinkglue.glue.pacing.budget import PollBudget
+from flinkglue.glue.pacing.run_pace import LONGEST_REST_SECONDS
 
 NEWEST = 25
 """So many runs are read to find one that was started a moment ago."""
@@ -25,7 +26,7 @@ class RunReading:
     Args:
         clock: Tells when a reading was made.
         lock: Of what is kept in the waiters and their jobs; never held over a call.
-        hurry: What lists may be read sooner than they rest, in pages.
+        hurry: How many pages may be read sooner than their lists rest.
         read_within_seconds: How long a waiter waits for another that reads for it.
     """
 
@@ -48,7 +49,7 @@ class RunReading:
         """The last reading if it is new to the waiter, else another one; one thread reads.
 
         Args:
-            rests_seconds: How long the list rests between two readings if nothing is hurried.
+            rests_seconds: How long the list rests between two readings if nobody is hurried.
 
         Returns:
             None where it takes that thread too long, as when Glue does not answer.
@@ -59,13 +60,19 @@ class RunReading:
         try:
             if waiter.reading.number == job.last.number:
                 rested_seconds = self._clock.monotonic() - job.last.read_at
-                if rested_seconds < rests_seconds:
-                    self._hurry.take(1 - rested_seconds / rests_seconds)
                 job.last = self._read(job)
+                if waiter.is_hurried:
+                    self._pay(job.last.pages, rested_seconds, rests_seconds)
             waiter.reading = job.last
             return job.last
         finally:
             job.being_read.release()
+
+    def _pay(self, pages: int, rested_seconds: float, rests_seconds: float) -> None:
+        """For the share of a rest that was left out."""
+        rests_seconds = min(rests_seconds, LONGEST_REST_SECONDS)
+        if rested_seconds < rests_seconds:
+            self._hurry.spend(pages * (1 - rested_seconds / rests_seconds))
 
     def beside(self, waiter: Waiter) -> None:
         """Read the run alone, unless others of its job do: a slow service is not called by all."""
@@ -80,19 +87,21 @@ class RunReading:
         with self._lock:
             waiters = [*job.waiters]
         shown: set[str] = set()
-        failure = None
+        failure, pages = None, 0
         try:
-            for job_run_id in self._found(job.job_name, waiters):
-                shown.add(job_run_id)
+            for found in self._found(job.job_name, waiters):
+                shown |= found
+                pages += 1
         except (Throttled, ServiceUnavailable) as error:
             self._hurry.throttled()
             failure = error
         except CallFailed:  # who may not list runs may still read each of them
             job.may_be_listed = False
-        return Reading(job.last.number + 1, self._clock.monotonic(), frozenset(shown), failure)
+        number, read_at = job.last.number + 1, self._clock.monotonic()
+        return Reading(number, read_at, frozenset(shown), pages, failure)
 
-    def _found(self, job_name: str, waiters: Sequence[Waiter]) -> Iterator[str]:
-        """The ids of those runs that the list shows, which their waiters learn of.
+    def _found(self, job_name: str, waiters: Sequence[Waiter]) -> Iterator[set[str]]:
+        """The ids of those runs that each page shows, which their waiters learn of.
 
         Pages are read while more runs are missing than pages were read: what is left is cheaper
         read run by run, such as one old run behind thousands of newer ones.
@@ -103,13 +112,13 @@ class RunReading:
         began_on = min(waiter.began_on for waiter in waiters)
         sent_at = self._clock.monotonic()
         for pages, page in enumerate(self._reader.job_run_pages(job_name, began_on), 1):
-            for run in page:
-                if run.job_run_id in missing:
-                    with self._lock:
-                        for waiter in missing.pop(run.job_run_id):
-                            waiter.learn(run, sent_at)
-                            waiter.is_listed = True
-                    yield run.job_run_id
+            shown = {run.job_run_id: run for run in page if run.job_run_id in missing}
+            with self._lock:
+                for job_run_id, run in shown.items():
+                    for waiter in missing.pop(job_run_id):
+                        waiter.learn(run, sent_at)
+                        waiter.is_listed = True
+            yield set(shown)
             if len(missing) <= pages:
                 return
 

@@ -42,6 +42,7 @@ class Reading:
     number: int
     read_at: float
     shown: frozenset[str] = frozenset()
+    pages: int = 0
     failure: CallFailed | None = None
 
 
@@ -66,7 +67,8 @@ class Waiter:
     """One wait for one run. It is the clock of its wait: its pauses end early on a change.
 
     `run` is the newest that is known of the run, `reading` the last one that this waiter got,
-    `age_seconds` how old that was already, and `is_listed` whether GetJobRuns has shown the run.
+    `age_seconds` how old that was already, `is_hurried` whether the list is read for it sooner than
+    it rests, and `is_listed` whether GetJobRuns has shown the run.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Waiter:
         self.run = run
         self.job = job
         self.is_new = True
+        self.is_hurried = False
         self.reading = job.last
         self.began_on = run.started_on or clock.now()
         self._watch = watch

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from math import ceil, inf
 
 from flinkglue.clock import Clock, SystemClock, WakeableClock
+from flinkglue.errors import ServiceUnavailable, Throttled
 from flinkglue.glue.api.run_listing import PAGE, RunReader
 from flinkglue.glue.api.run_watch.reading import READ_WITHIN_SECONDS, RunReading
 from flinkglue.glue.api.run_watch.waiter import Waiter, WatchedJob
@@ -19,7 +20,7 @@ SECONDS_PER_PAGE = 1.5
 """How long each page of 200 runs that are waited for together adds to the time between readings."""
 
 HURRIED_SECONDS = 0.5
-"""How long a list of one page rests at the least while the end of one of its runs is likely."""
+"""The shortest pause of who waits for a list while an end is likely, before chance shortens it."""
 HURRIED_PAGES_A_MINUTE = 15.0
 HURRIED_PAGES_AT_ONCE = 90.0
 """Pages that are read sooner than a list rests; a burst of runs of a minute takes some 80."""
@@ -108,13 +109,14 @@ class RunWatch:
             alone_seconds: How long who waits alone would.
 
         Returns:
-            inf where no list is read, its last reading failed, or nothing is left for that.
+            inf where no list is read, its last reading failed or did not show the run, or the
+            budget has less than a page left.
         """
         with self._lock:
             runs = len(waiter.job.waiters) if waiter.job.is_shared else 0
-        if not 0 < runs <= PAGE or waiter.reading.failure or not self._hurry.can_be_taken(1):
-            return inf
-        return max(HURRIED_SECONDS, alone_seconds / runs)
+        is_shown = waiter.run.job_run_id in waiter.reading.shown and not waiter.reading.failure
+        waiter.is_hurried = is_shown and 0 < runs <= PAGE and self._hurry.has(1)
+        return max(HURRIED_SECONDS, alone_seconds / runs) if waiter.is_hurried else inf
 
     def refresh(self, waiter: Waiter) -> None:
         """Have the waiter learn how its run is.
@@ -123,6 +125,15 @@ class RunWatch:
             CallFailed: It could not be read.
             Interrupted: The work is to end, while it waits for another that reads.
         """
+        try:
+            self._refresh(waiter)
+        except (Throttled, ServiceUnavailable):
+            self._hurry.throttled()
+            raise
+        finally:
+            waiter.is_hurried = False
+
+    def _refresh(self, waiter: Waiter) -> None:
         if waiter.is_new or not waiter.job.is_shared:
             is_due = not waiter.is_new and waiter.job.may_be_listed and waiter.is_to_be_listed
             waiter.is_new = False
