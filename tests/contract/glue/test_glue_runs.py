@@ -264,6 +264,7 @@ def test_with_queuing_a_run_waits_for_a_slot_or_for_addresses(cloud: AwsCloud) -
     """WAITING with a reason in StateDetail, instead of an error or a failure."""
     cloud.fault("glue-timing", run_seconds=1)
     subnet_id = cloud.connection("a", "10.192.20.0/24")
+    free = cloud.free(subnet_id)
     cloud.job("job", ("a",), ExecutionProperty={"MaxConcurrentRuns": 1})
     first = cloud.start(JobRunQueuingEnabled=True)
     second = cloud.start(JobRunQueuingEnabled=True)
@@ -273,6 +274,7 @@ def test_with_queuing_a_run_waits_for_a_slot_or_for_addresses(cloud: AwsCloud) -
     assert cloud.finished(first)["JobRunState"] == "SUCCEEDED"
     assert "StateDetail" not in cloud.finished(second)
 
+    eventually(lambda: cloud.free(subnet_id) == free)  # given back after the end
     cloud.fault("fill-subnet", subnet_id=subnet_id)
     third = cloud.start(JobRunQueuingEnabled=True)
     assert "IP addresses on subnet is 0" in cloud.run(third)["StateDetail"]
