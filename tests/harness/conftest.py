@@ -13,6 +13,7 @@ from prefect.settings import (
     PREFECT_HOME,
     PREFECT_LOCAL_STORAGE_PATH,
     PREFECT_RESULTS_PERSIST_BY_DEFAULT,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
     PREFECT_SERVER_DATABASE_CONNECTION_URL,
     PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL,
     get_current_settings,
@@ -44,6 +45,7 @@ def prefect_files(
         PREFECT_HOME: home,
         PREFECT_LOCAL_STORAGE_PATH: home / "storage",
         PREFECT_RESULTS_PERSIST_BY_DEFAULT: True,
+        PREFECT_SERVER_ANALYTICS_ENABLED: False,
         PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL: 1.0,
     }
     until_folder_ends.enter_context(temporary_settings(kept))
