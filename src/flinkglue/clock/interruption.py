@@ -249,6 +249,16 @@ def calling() -> Iterator[None]:
 
 
 @contextmanager
+def waiting(seconds: float) -> Iterator[None]:
+    """Run the block as a wait of at most so many seconds by the work that runs here."""
+    if (interruption := _current.get()) is None:
+        yield
+    else:
+        with interruption.waiting(seconds):
+            yield
+
+
+@contextmanager
 def one_step() -> Iterator[None]:
     """Run the block to its end, also if the flow run is suspended meanwhile; a cancel ends it.
 

@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
 
+from flinkglue.clock.interruption import waiting
 from flinkglue.prefect.retries import had_a_process
 from flinkglue.prefect.run_log import run_log, this_flow_run
 
@@ -44,13 +45,15 @@ def ask(answer: type[Answer], question: str, name: str, within_minutes: float) -
         return earlier
     how = f"Resume on this flow run's page, within {within_minutes:g} minutes"
     log.info("%s To answer: %s", question, how)
+    seconds = max(1, round(within_minutes * 60))
     try:
-        return pause_flow_run(
-            wait_for_input=answer.with_initial_data(description=question),
-            timeout=max(1, round(within_minutes * 60)),
-            poll_interval=_POLL_SECONDS,
-            key=f"{key}-{flow_run.run_count}",
-        )
+        with waiting(seconds):
+            return pause_flow_run(
+                wait_for_input=answer.with_initial_data(description=question),
+                timeout=seconds,
+                poll_interval=_POLL_SECONDS,
+                key=f"{key}-{flow_run.run_count}",
+            )
     except FlowPauseTimeout:
         log.warning("Nobody answered in time: %s", name)
         return None

@@ -34,6 +34,7 @@ ANSWERS = ("yes", "no", "silence")
 DROPS_STATE = ("NEW", "STATELESS_UPDATE")
 LONG, SHORT = 10, 0.05
 """Minutes to wait for an answer: for those who give one, and for those who do not."""
+DRAIN_SECONDS = 80.0
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,7 @@ def test_state_is_dropped_only_when_somebody_says_so(
     eventually(lambda: state_name(cancelled) == "Paused")
     cancel(cancelled)
     assert ended(cancelled) == ["Cancelled"]
+    assert "does not notice" not in worker.log.read_text()
     assert jobs["STATELESS_UPDATE", "no"].states == ["RUNNING"]
 
     retried = flow_runs["NEW", "no"]
@@ -188,7 +190,7 @@ def test_an_answer_outlives_the_worker_of_its_flow_run(
     """The worker is killed while one asks, and when Flink has taken the launches of two others.
 
     The question is answered when the next worker has begun. None asks again, and each job is
-    launched once.
+    launched once. A worker that is stopped while one asks does not wait for the answer.
     """
     make_pool("answered")
     action_id = flink_job_action("answered")
@@ -205,7 +207,7 @@ def test_an_answer_outlives_the_worker_of_its_flow_run(
     eventually(lambda: state_name(flow_runs[0]) == "Paused")
     worker.kill()
     flink.answers_launches.set()
-    another_worker()
+    worker = another_worker()
     assert ended(*flow_runs[1:]) == ["Completed"] * 2
     resume(flow_runs[0], drop_state=True)
     assert ended(*flow_runs) == ["Completed"] * 3
@@ -216,6 +218,12 @@ def test_an_answer_outlives_the_worker_of_its_flow_run(
     ]
     assert flink.sent("POST", "/run") == 2 + 3
     eventually(lambda: "Continuing with the answer" in logged(flow_runs[0]))
+
+    asks = launched.request("STATELESS_UPDATE", **asked)
+    eventually(lambda: state_name(asks) == "Paused")
+    worker.terminate(within_seconds=DRAIN_SECONDS / 2)
+    assert state_name(asks) == "Paused"
+    assert "does not notice" not in worker.log.read_text()
 
 
 def test_an_answer_outlives_the_process_of_its_flow_run(
@@ -248,7 +256,9 @@ def another_worker(prefect_files: list[Path], tmp_path: Path) -> Iterator[Callab
     workers: list[Worker] = []
 
     def start() -> Worker:
-        workers.append(Worker("answered", tmp_path / f"worker-{len(workers)}.log"))
+        log = tmp_path / f"worker-{len(workers)}.log"
+        drain = {"FLINKGLUE_WORKER_DRAIN_SECONDS": str(DRAIN_SECONDS)}
+        workers.append(Worker("answered", log, **drain))
         return workers[-1].ready()
 
     yield start

@@ -1,16 +1,18 @@
 """Ending a thread that is in code of a flow which never waits by this library, such as a loop.
 
 The exception arrives between two steps of the thread, as that of a signal does in a process. It is
-sent only while the thread is in the flow's own code: in the middle of logging, say, it could leave
-a lock taken that all other threads need.
+sent only while the thread is in the flow's own code, or in a wait of Prefect's for a person: in the
+middle of logging, say, it could leave a lock taken that all other threads need.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import os
 import sys
+from types import FrameType
 
 from flinkglue.clock.interruption import Interrupted
 from flinkglue.prefect.worker.threads.live_run import LiveRun
@@ -20,6 +22,8 @@ PATIENCE_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _LIBRARY = __name__.partition(".")[0]
+_WAITS = {("prefect.flow_runs", "pause_flow_run")}
+"""Functions that wait in a loop, which only their time limit ends for a cancelled flow run."""
 
 
 async def nudge(live: LiveRun, thread_id: int, ended: asyncio.Event) -> None:
@@ -35,23 +39,43 @@ async def nudge(live: LiveRun, thread_id: int, ended: asyncio.Event) -> None:
 
 
 def _raised(live: LiveRun, thread_id: int) -> bool:
-    if not (is_in_own_code(thread_id, live.root) and live.interruption.claim()):
+    if not (can_be_ended(thread_id, live.root) and live.interruption.claim()):
         return False
     raise_in(thread_id, live.ended_by)
     return True
 
 
-def is_in_own_code(thread_id: int, root: str) -> bool:
-    """Whether a thread is in a function of the flow's code now, or in a call that this makes."""
-    frame = sys._current_frames().get(thread_id)
+def can_be_ended(thread_id: int, root: str) -> bool:
+    """Whether a thread is now in a function of the flow's code, or in a wait for a person.
+
+    It still is while that calls into C, as `time.sleep` does.
+    """
+    frame = _frame_of(thread_id)
     if frame is None:
         return False
-    file, name = frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))
-    return (
+    file, module = frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))
+    is_own = (
         file.startswith(root.rstrip(os.sep) + os.sep)
-        and name.partition(".")[0] != _LIBRARY
+        and module.partition(".")[0] != _LIBRARY
         and not any(part in file for part in _INSTALLED)
     )
+    return is_own or (module, frame.f_code.co_name) in _WAITS
+
+
+def _frame_of(thread_id: int) -> FrameType | None:
+    """The frame that a thread is in now.
+
+    Python before 3.11.9 has a lock of the interpreter during this call. If garbage with a
+    `threading.local` is collected in it, the call waits for that lock itself, without an end, and
+    all threads wait for the call (python/cpython#106883).
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames().get(thread_id)
+    finally:
+        if collects:
+            gc.enable()
 
 
 def raise_in(thread_id: int, error: type[Interrupted]) -> None:
