@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -46,6 +46,7 @@ class Server:
         self.password = Path(re.findall(r"\$\(cat (.+?)\)", printed)[0]).read_text()
         user = tuple(self.password.split(":", 1))
         self.api = httpx.Client(base_url=self.url, auth=user, timeout=60)
+        self.has_worker_since = datetime.max.replace(tzinfo=UTC)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -154,6 +155,8 @@ def deployed(
     )
     worker.start()
     try:
+        until(lambda: "started!" in (directory / "worker.log").read_text())
+        server.has_worker_since = datetime.now(UTC)
         yield server
     finally:
         worker.stop(grace_seconds=20)
@@ -166,7 +169,10 @@ def test_without_the_password_nobody_runs_anything(server: Server) -> None:
 def test_a_schedule_of_the_file_fires_at_its_time(deployed: Server) -> None:
     query = {
         "deployments": {"id": {"any_": [deployed.deployment("glue-connection-health/often")]}},
-        "flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}},
+        "flow_runs": {
+            "state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}},
+            "expected_start_time": {"after_": deployed.has_worker_since.isoformat()},
+        },
     }
     (run, *_) = until(lambda: deployed.post("/flow_runs/filter", query))
     assert run["state_type"] == "COMPLETED", run["state"]["message"]
