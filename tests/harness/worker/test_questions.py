@@ -224,6 +224,10 @@ def test_an_answer_outlives_the_worker_of_its_flow_run(
     worker.terminate(within_seconds=DRAIN_SECONDS / 2)
     assert state_name(asks) == "Paused"
     assert "does not notice" not in worker.log.read_text()
+    another_worker()
+    resume(asks, drop_state=True)
+    assert ended(asks) == ["Completed"]
+    assert launched.jobs[-1].restored is None
 
 
 def test_an_answer_outlives_the_process_of_its_flow_run(

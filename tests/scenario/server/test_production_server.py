@@ -46,7 +46,7 @@ class Server:
         self.password = Path(re.findall(r"\$\(cat (.+?)\)", printed)[0]).read_text()
         user = tuple(self.password.split(":", 1))
         self.api = httpx.Client(base_url=self.url, auth=user, timeout=60)
-        self.has_worker_since = datetime.max.replace(tzinfo=UTC)
+        self.worker_ready_at: datetime | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -156,7 +156,7 @@ def deployed(
     worker.start()
     try:
         until(lambda: "started!" in (directory / "worker.log").read_text())
-        server.has_worker_since = datetime.now(UTC)
+        server.worker_ready_at = datetime.now(UTC)
         yield server
     finally:
         worker.stop(grace_seconds=20)
@@ -167,11 +167,12 @@ def test_without_the_password_nobody_runs_anything(server: Server) -> None:
 
 
 def test_a_schedule_of_the_file_fires_at_its_time(deployed: Server) -> None:
+    assert deployed.worker_ready_at is not None
     query = {
         "deployments": {"id": {"any_": [deployed.deployment("glue-connection-health/often")]}},
         "flow_runs": {
             "state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}},
-            "expected_start_time": {"after_": deployed.has_worker_since.isoformat()},
+            "expected_start_time": {"after_": deployed.worker_ready_at.isoformat()},
         },
     }
     (run, *_) = until(lambda: deployed.post("/flow_runs/filter", query))

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -106,19 +107,49 @@ def test_a_thread_is_left_alone_while_it_is_in_code_that_is_not_the_flows() -> N
     go_on.set()
 
 
+PREFECTS_WAIT = """
+def pause_flow_run(sleep, is_asked):
+    while not is_asked():
+        sleep(0.01)
+    start_time = 0
+    while True:
+        sleep(0.01)
+"""
+
+
+def test_a_wait_for_an_answer_is_ended_once_the_question_is_written() -> None:
+    module, is_asked = {"__name__": "prefect.flow_runs"}, threading.Event()
+    exec(PREFECTS_WAIT, module)
+    wait: Any = module["pause_flow_run"]
+    live, working = live_run(), Working(lambda: wait(time.sleep, is_asked.is_set))
+    assert not can_be_ended(working.thread_id, ROOT)
+    is_asked.set()
+    live.cancel()
+    working.end(live)
+    assert [type(each) for each in working.ended_by] == [RunCancelled]
+
+
+def test_a_run_does_not_only_wait_while_it_makes_a_call() -> None:
+    live = live_run()
+    with live.interruption.waiting():
+        assert live.only_waits
+        with live.interruption.calling():
+            assert not live.only_waits
+
+
 LOOKS_AT_ITSELF = """
 import gc, threading
 from flinkglue.prefect.worker.threads.nudging import can_be_ended
 
 class Garbage: pass
 
-for allocations in range(40):
+for allocations in range(-10, 40):
     gc.disable()
     garbage = Garbage()
     garbage.itself, garbage.local = garbage, threading.local()
     garbage.local.value = 1
     del garbage
-    gc.set_threshold(gc.get_count()[0] + allocations)
+    gc.set_threshold(max(1, gc.get_count()[0] + allocations))
     gc.enable()
     can_be_ended(threading.get_ident(), "/")
     assert gc.isenabled()
@@ -126,7 +157,7 @@ for allocations in range(40):
 
 
 def test_a_look_at_a_thread_never_waits_for_garbage_that_is_collected_meanwhile() -> None:
-    """In a process of its own, of which no thread goes on if it does: Python before 3.11.9."""
+    """In a process of its own, all threads of which hang if it does: Python 3.11 before 3.11.12."""
     command = [sys.executable, "-c", LOOKS_AT_ITSELF]
     subprocess.run(command, check=True, timeout=60)
 

@@ -95,12 +95,14 @@ class LiveRun:
 
     @property
     def only_waits(self) -> bool:
-        """Whether it waits for something elsewhere, for which another thread can wait as well.
+        """Whether it waits for something elsewhere, for which another worker can wait as well.
 
         One that is cancelled or suspended ends by itself.
         """
-        waits = self.interruption.is_waiting and not self.interruption.is_in_step
-        return waits and not self.is_cancelled and self.suspended is None
+        interruption = self.interruption
+        waits = interruption.is_waiting and not interruption.is_in_step
+        is_calling = interruption.is_active(within_seconds=0)
+        return waits and not is_calling and not self.is_cancelled and self.suspended is None
 
     def leave(self, why: str) -> None:
         """Have its thread stop as soon as it can; it changes nothing on the server any more."""

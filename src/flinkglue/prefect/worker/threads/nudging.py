@@ -22,8 +22,9 @@ PATIENCE_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _LIBRARY = __name__.partition(".")[0]
-_WAITS = {("prefect.flow_runs", "pause_flow_run")}
-"""Functions that wait in a loop, which only their time limit ends for a cancelled flow run."""
+_WAITS = {("prefect.flow_runs", "pause_flow_run"): "start_time"}
+"""Functions that wait in a loop, which only their time limit ends for a cancelled flow run, and the
+variable that they have since the wait began: before that, what is waited for is not all written."""
 
 
 async def nudge(live: LiveRun, thread_id: int, ended: asyncio.Event) -> None:
@@ -48,7 +49,7 @@ def _raised(live: LiveRun, thread_id: int) -> bool:
 def can_be_ended(thread_id: int, root: str) -> bool:
     """Whether a thread is now in a function of the flow's code, or in a wait for a person.
 
-    It still is while that calls into C, as `time.sleep` does.
+    Also while that function is in a C call such as `time.sleep`.
     """
     frame = _frame_of(thread_id)
     if frame is None:
@@ -59,15 +60,16 @@ def can_be_ended(thread_id: int, root: str) -> bool:
         and module.partition(".")[0] != _LIBRARY
         and not any(part in file for part in _INSTALLED)
     )
-    return is_own or (module, frame.f_code.co_name) in _WAITS
+    waits_since = _WAITS.get((module, frame.f_code.co_name))
+    return is_own or (waits_since is not None and waits_since in frame.f_locals)
 
 
 def _frame_of(thread_id: int) -> FrameType | None:
     """The frame that a thread is in now.
 
-    Python before 3.11.9 has a lock of the interpreter during this call. If garbage with a
-    `threading.local` is collected in it, the call waits for that lock itself, without an end, and
-    all threads wait for the call (python/cpython#106883).
+    Python 3.11 before 3.11.12 holds a lock of the interpreter during the call, and may collect
+    garbage in it. When that frees a `threading.local`, it waits for the same lock forever, and all
+    threads with it (python/cpython#106883): so nothing is collected meanwhile.
     """
     collects = gc.isenabled()
     gc.disable()
