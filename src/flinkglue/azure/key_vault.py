@@ -6,6 +6,7 @@ azure-keyvault-secrets: https://learn.microsoft.com/python/api/overview/azure/ke
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -61,6 +62,7 @@ def read_service_principal(
     # The SDK refuses a challenge for another domain than the vault's own; that protects the token
     # at Microsoft's vaults and would lock out every other host.
     at_microsoft = (urlsplit(vault_url).hostname or "").endswith(_VAULT_DOMAINS)
+    forget_challenge(vault_url)
     with SecretClient(
         vault_url, reader, verify_challenge_resource=at_microsoft, **settings
     ) as vault:
@@ -69,6 +71,18 @@ def read_service_principal(
             client_secret=SecretStr(_secret(vault, secret_prefix + CLIENT_SECRET)),
             tenant_id=_id(vault, secret_prefix + TENANT_ID, names.TENANT_ID),
         )
+
+
+def forget_challenge(vault_url: str) -> None:
+    """Have the next client ask the vault in which tenant it is, at the cost of one request.
+
+    The SDK keeps the answer for as long as the process lives, and a vault that has moved to another
+    tenant could not be read until the worker is started again. It has no public way to forget it.
+    """
+    with suppress(ImportError):  # a version that keeps it elsewhere is used as it is
+        from azure.keyvault.secrets._shared import HttpChallengeCache
+
+        HttpChallengeCache.remove_challenge_for_url(vault_url)
 
 
 def _id(vault: SecretClient, name: str, kind: Matched) -> str:

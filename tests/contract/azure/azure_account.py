@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
@@ -54,10 +54,11 @@ def account_in(
     flink_for: FlinkFor | None = None,
     timings: AzureTimings | None = None,
     web: Callable[[OtherSignIn], AsgiApp] | None = None,
+    ports: Mapping[str, int] | None = None,
 ) -> AzureAccount:
     """An account kept in the directory; its parts are not started."""
     return AzureAccount(
-        CloudConfig(state_dir=state_dir),
+        CloudConfig(state_dir=state_dir, ports=ports or {}),
         wire or Wire(),
         jars=jars or Jars(),
         flink_for=flink_for or RestingFlink(),

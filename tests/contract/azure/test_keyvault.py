@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,8 +14,11 @@ from azure.core.exceptions import (
 )
 from azure.keyvault.secrets import SecretClient
 
+from flinkglue.azure.key_vault import forget_challenge, read_service_principal
+from flinkglue.azure.models import ServicePrincipal as ReadPrincipal
 from localcloud.azure.parts import AzureAccount
-from localcloud.azure.seed import ServicePrincipal
+from localcloud.azure.seed import SECRET_PREFIX, ServicePrincipal
+from localcloud.config import free_port
 from localcloud.web.wire import Wire
 from tests.contract.azure.azure_account import account_in, credential, plain_http
 
@@ -45,6 +49,7 @@ def http(account: AzureAccount) -> Iterator[httpx.Client]:
 
 def client(account: AzureAccount, principal: ServicePrincipal) -> SecretClient:
     """Microsoft's own client of Key Vault, signed in as the principal."""
+    forget_challenge(account.keyvault.url())  # of a vault that had the port before
     return SecretClient(
         account.keyvault.url(),
         credential(account, principal),
@@ -260,6 +265,31 @@ def test_a_rotated_client_secret_replaces_the_old_one_in_entra(account: AzureAcc
         pytest.raises(ClientAuthenticationError, match="AADSTS7000215"),
     ):
         refused.get_token("https://management.azure.com/.default")
+
+
+def test_a_vault_that_moved_to_another_tenant_is_read_by_a_reader_there(tmp_path: Path) -> None:
+    """A process that lives long has been told the vault's former tenant before."""
+    ports = {"keyvault": free_port()}
+    homes = [account_in(tmp_path / tenant, ports=ports) for tenant in ("first", "second")]
+    assert [principal_read_in(home).tenant_id for home in homes] == [
+        home.seed.tenant_id for home in homes
+    ]
+
+
+def principal_read_in(home: AzureAccount) -> ReadPrincipal:
+    home.entra.start()
+    home.keyvault.start()
+    try:
+        with credential(home, home.seed.reader) as reader:
+            return read_service_principal(
+                home.keyvault.url(),
+                SECRET_PREFIX,
+                reader,
+                ca_file=str(home.authority.ca_file),
+            )
+    finally:
+        home.keyvault.stop()
+        home.entra.stop()
 
 
 def test_faults_are_answered_in_the_words_of_key_vault(

@@ -16,6 +16,7 @@ from azure.mgmt.hdinsightcontainers import HDInsightContainersMgmtClient
 from azure.mgmt.hdinsightcontainers.models import ClusterJob, FlinkJobProperties
 from azure.storage.blob import BlobServiceClient
 
+from flinkglue.azure.key_vault import forget_challenge
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.models import Checkpoints
 from localcloud.client import LocalCloud
@@ -42,6 +43,7 @@ def contributor_secret(cloud: LocalCloud) -> dict[str, str]:
     """What the reader finds in Key Vault: client id, secret and tenant."""
     azure = cloud.azure
     reader = azure["reader"]
+    forget_challenge(azure["vault_url"])  # of a vault that had the port before
     with (
         sign_in(cloud, reader["client_id"], reader["client_secret"]) as credential,
         SecretClient(
