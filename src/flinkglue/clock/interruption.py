@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
 _A_MOMENT = 0.2
@@ -139,11 +139,15 @@ class Interruption:
         """The work is at its next call, or waits for a lock."""
         self._active_at = time.monotonic()
 
+    @property
+    def is_calling(self) -> bool:
+        """Whether the work is in a call just now."""
+        with self._gate:
+            return self._calls > 0
+
     def is_active(self, within_seconds: float = ACTIVE_SECONDS) -> bool:
         """Whether the work is in a call, or was a moment ago: it does not just compute."""
-        with self._gate:
-            is_calling = self._calls > 0
-        return is_calling or time.monotonic() - self._active_at < within_seconds
+        return self.is_calling or time.monotonic() - self._active_at < within_seconds
 
     def raise_if_requested(self) -> None:
         """Raise the error, unless it was raised before.
@@ -238,27 +242,18 @@ def raise_if_interrupted() -> None:
         interruption.raise_if_requested()
 
 
-@contextmanager
-def calling() -> Iterator[None]:
+def calling() -> AbstractContextManager[None]:
     """Run the block as a call to a service by the work that runs here."""
-    if (interruption := _current.get()) is None:
-        yield
-    else:
-        with interruption.calling():
-            yield
+    return nullcontext() if (interruption := _current.get()) is None else interruption.calling()
 
 
-@contextmanager
-def waiting(seconds: float) -> Iterator[None]:
+def waiting(seconds: float) -> AbstractContextManager[None]:
     """Run the block as a wait of at most so many seconds by the work that runs here."""
-    if (interruption := _current.get()) is None:
-        yield
-    else:
-        with interruption.waiting(seconds):
-            yield
+    interruption = _current.get()
+    return nullcontext() if interruption is None else interruption.waiting(seconds)
 
 
-@contextmanager
+@contextmanager  # which decorates functions, too
 def one_step() -> Iterator[None]:
     """Run the block to its end, also if the flow run is suspended meanwhile; a cancel ends it.
 
@@ -268,11 +263,8 @@ def one_step() -> Iterator[None]:
     Raises:
         Interrupted: The work that runs here is to end, before the block or in it.
     """
-    if (interruption := _current.get()) is None:
+    with nullcontext() if (interruption := _current.get()) is None else interruption.one_step():
         yield
-    else:
-        with interruption.one_step():
-            yield
 
 
 def acquire(lock: threading.Lock, timeout_seconds: float) -> bool:

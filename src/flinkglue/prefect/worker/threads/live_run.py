@@ -101,8 +101,8 @@ class LiveRun:
         """
         interruption = self.interruption
         waits = interruption.is_waiting and not interruption.is_in_step
-        is_calling = interruption.is_active(within_seconds=0)
-        return waits and not is_calling and not self.is_cancelled and self.suspended is None
+        is_ending = self.is_cancelled or self.suspended is not None
+        return waits and not interruption.is_calling and not is_ending
 
     def leave(self, why: str) -> None:
         """Have its thread stop as soon as it can; it changes nothing on the server any more."""
