@@ -77,9 +77,9 @@ def forget_challenge(vault_url: str) -> None:
     """Have the next client ask the vault in which tenant it is, at the cost of one request.
 
     The SDK keeps the answer for as long as the process lives, and a vault that has moved to another
-    tenant could not be read until the worker is started again. It has no public way to forget it.
+    tenant could not be read until the worker was started again. It has no public way to forget it.
     """
-    with suppress(ImportError):  # a version that keeps it elsewhere is used as it is
+    with suppress(ImportError, AttributeError):  # a version that keeps it elsewhere works as it is
         from azure.keyvault.secrets._shared import HttpChallengeCache
 
         HttpChallengeCache.remove_challenge_for_url(vault_url)
